@@ -1,0 +1,142 @@
+// swift-tools-version: 6.2
+//
+// Martlet's floors. A target may import only targets of floors below its own; `scripts/check`
+// holds the same table and refuses an import that climbs.
+//
+//   F7  martlet   martlet-bench
+//   F6  Lab
+//   F5  HostAgent
+//   F4  Attachments   Netlink   ConfigFile   HTTP   Planner
+//   F3  Dataplane   Protocols   Model
+//   F2  FrameMemory   Tables   Linux
+//   F1  Base   Wire
+//   F0  CLinux   CNetlink   CPcap   CYAML   CMicrohttpd   CCurl
+
+import PackageDescription
+
+/// Every target is built the same way: Swift 6 mode, explicit imports, every unsafe use marked,
+/// and no warning survives. `Lifetimes` is what lets a view borrow the frame that it reads.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+/// The fuzz targets are built apart (`scripts/fuzz`): libFuzzer brings its own `main`.
+let fuzzing = Context.environment["MARTLET_FUZZ"] != nil
+let instrumented: [SwiftSetting] =
+  fuzzing ? [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])] : []
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict + instrumented)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func library(_ name: String, pkgConfig: String, package: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [])
+  -> Target
+{
+  .testTarget(
+    name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let floors: [Target] = [
+  // F0: C. One module map a library; `CLinux` holds what the importer cannot read by itself.
+  .target(name: "CLinux"),
+  library("CNetlink", pkgConfig: "libnl-route-3.0", package: "libnl-route-3-dev"),
+  library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
+  library("CYAML", pkgConfig: "yaml-0.1", package: "libyaml-dev"),
+  library("CMicrohttpd", pkgConfig: "libmicrohttpd", package: "libmicrohttpd-dev"),
+  library("CCurl", pkgConfig: "libcurl", package: "libcurl4-gnutls-dev"),
+  // F1
+  module("Base"),
+  module("Wire", ["Base"]),
+  // F2
+  module("FrameMemory", ["Base", "Wire"]),
+  module("Tables", ["Base", "Wire"]),
+  module("Linux", ["Base", "CLinux"]),
+  // F3
+  module("Dataplane", ["Base", "Wire", "FrameMemory", "Tables"]),
+  module("Protocols", ["Base", "Wire"]),
+  module("Model", ["Base", "Wire"]),
+  // F4
+  module("Attachments", ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "CPcap"]),
+  module("Netlink", ["Base", "Wire", "Linux", "CNetlink"]),
+  module("ConfigFile", ["Base", "Wire", "Model", "CYAML"]),
+  module("HTTP", ["Base", "Linux", "CMicrohttpd", "CCurl"]),
+  module("Planner", ["Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model"]),
+  // F5
+  module(
+    "HostAgent",
+    [
+      "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Protocols", "Model",
+      "Attachments", "Netlink", "ConfigFile", "HTTP", "Planner",
+    ]),
+  // F6
+  module(
+    "Lab", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "HostAgent"]),
+]
+
+let programs: [Target] = [
+  program(
+    "martlet",
+    ["Base", "Wire", "Linux", "Model", "ConfigFile", "HTTP", "HostAgent", "Lab"]),
+  program(
+    "martlet-bench",
+    [
+      "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Model", "Planner", "Netlink",
+      "Attachments", "HTTP",
+    ]),
+]
+
+let suites: [Target] = [
+  tests("BaseTests", ["Base"]),
+  tests("WireTests", ["Base", "Wire"]),
+  tests("FrameMemoryTests", ["Base", "Wire", "FrameMemory"]),
+  tests("TablesTests", ["Base", "Wire", "Tables"]),
+  tests("LinuxTests", ["Base", "Linux"]),
+  tests("DataplaneTests", ["Base", "Wire", "FrameMemory", "Tables", "Dataplane"]),
+  tests("ProtocolsTests", ["Base", "Wire", "Protocols"]),
+  tests("ModelTests", ["Base", "Wire", "Model"]),
+  tests("AttachmentsTests", ["Base", "Wire", "FrameMemory", "Linux", "Netlink", "Attachments"]),
+  tests("NetlinkTests", ["Base", "Wire", "Linux", "Netlink"]),
+  tests("ConfigFileTests", ["Base", "Wire", "Model", "ConfigFile"]),
+  tests("HTTPTests", ["Base", "Linux", "HTTP"]),
+  tests(
+    "PlannerTests",
+    ["Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model", "ConfigFile", "Planner"]),
+  tests(
+    "HostAgentTests",
+    [
+      "Base", "Wire", "FrameMemory", "Linux", "Dataplane", "Protocols", "Model", "Netlink",
+      "ConfigFile", "HTTP", "Attachments", "HostAgent",
+    ]),
+  tests("LabTests", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "Lab"]),
+]
+
+let fuzzers: [Target] = [
+  .executableTarget(
+    name: "martlet-fuzz",
+    dependencies: [
+      "Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model", "ConfigFile", "Planner",
+    ],
+    path: "Tests/Fuzz",
+    exclude: ["corpus"],
+    swiftSettings: strict + instrumented,
+    linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])])
+]
+
+let package = Package(
+  name: "martlet",
+  targets: fuzzing ? floors + fuzzers : floors + programs + suites
+)

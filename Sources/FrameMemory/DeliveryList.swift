@@ -1,0 +1,107 @@
+// Where the frames of a batch go: for each egress port, in order, which frames with which tag.
+//
+// The switch appends while it works through a batch; afterwards the worker visits each port that got
+// something, once, and sends its frames in one go. The deliveries of a port are a linked list through
+// one fixed pool, so that a port costs nothing until it gets a frame and a broadcast to a thousand ports
+// costs a thousand entries, not a thousand queues.
+//
+// Bound: `capacity` deliveries. The switch asks for room for a whole broadcast before it takes the next
+// frame, and stops early when there is none; the worker sends and goes on. Nothing is lost.
+
+internal import Base
+public import Wire
+
+/// One frame to one port.
+@frozen
+public struct Delivery: Sendable, BitwiseCopyable {
+  /// Which frame of the batch.
+  public var frame: UInt16
+  /// What the attachment found: nil when it took the frame, else why not.
+  public var failure: DropReason?
+  /// The tag to put into the bytes, `none` for an untagged frame.
+  public var tag: VLANTag
+  @usableFromInline
+  var next: Int32
+
+  @inlinable
+  init(frame: UInt16, tag: VLANTag, next: Int32) {
+    self.frame = frame
+    self.tag = tag
+    self.next = next
+    failure = nil
+  }
+}
+
+/// The deliveries of one batch, by egress port, each port in order of arrival.
+public struct DeliveryList: ~Copyable, Sendable {
+  public let capacity: Int
+  public private(set) var count = 0
+  var pool: FixedArray<Delivery>
+  var firsts: FixedArray<Int32>
+  var lasts: FixedArray<Int32>
+  /// The ports that have deliveries, in the order in which they got their first.
+  var touched: FixedArray<PortIndex>
+  public private(set) var touchedCount = 0
+
+  /// Room for `capacity` deliveries to ports below `portCapacity`.
+  public init(capacity: Int, portCapacity: Int) {
+    precondition(capacity <= Int(Int32.max), "too many deliveries")
+    self.capacity = capacity
+    pool = FixedArray(repeating: Delivery(frame: 0, tag: .none, next: -1), count: capacity)
+    firsts = FixedArray(repeating: -1, count: portCapacity)
+    lasts = FixedArray(repeating: -1, count: portCapacity)
+    touched = FixedArray(repeating: .none, count: portCapacity)
+  }
+
+  public var freeCapacity: Int { capacity - count }
+
+  /// Adds a delivery at the end of `port`'s list. Traps when full: ask `freeCapacity` first.
+  public mutating func append(frame: UInt16, to port: PortIndex, tag: VLANTag) {
+    let entry = Int32(count)
+    pool[count] = Delivery(frame: frame, tag: tag, next: -1)
+    count += 1
+    let last = lasts[port.index]
+    if last < 0 {
+      firsts[port.index] = entry
+      touched[touchedCount] = port
+      touchedCount += 1
+    } else {
+      pool[Int(last)].next = entry
+    }
+    lasts[port.index] = entry
+  }
+
+  /// The `index`-th port that has deliveries; traps outside `0..<touchedCount`.
+  public func touchedPort(_ index: Int) -> PortIndex {
+    precondition(index < touchedCount, "no such port")
+    return touched[index]
+  }
+
+  /// The first delivery of a port, or nil.
+  public func first(of port: PortIndex) -> Int? {
+    let first = firsts[port.index]
+    return first < 0 ? nil : Int(first)
+  }
+
+  /// The delivery after `entry` at the same port, or nil.
+  public func next(after entry: Int) -> Int? {
+    let next = pool[entry].next
+    return next < 0 ? nil : Int(next)
+  }
+
+  /// The delivery at `entry`, as given by `first(of:)` and `next(after:)`.
+  public subscript(entry: Int) -> Delivery {
+    get { pool[entry] }
+    set { pool[entry] = newValue }
+  }
+
+  /// Forgets everything; costs as much as ports were touched.
+  public mutating func removeAll() {
+    for index in 0..<touchedCount {
+      firsts[touched[index].index] = -1
+      lasts[touched[index].index] = -1
+    }
+    touchedCount = 0
+    count = 0
+  }
+}

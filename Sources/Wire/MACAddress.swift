@@ -60,20 +60,8 @@ extension MACAddress: LosslessStringConvertible {
   }
 }
 
-extension MACAddress: Codable {
-  public init(from decoder: any Decoder) throws {
-    let text = try decoder.singleValueContainer().decode(String.self)
-    guard let address = MACAddress(text) else {
-      throw DecodingError.dataCorrupted(
-        .init(codingPath: decoder.codingPath, debugDescription: "not a MAC address: \(text)"))
-    }
-    self = address
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(description)
-  }
+extension MACAddress: TextCodable {
+  public static var textName: String { "a MAC address" }
 }
 
 extension RawSpan {

@@ -1,0 +1,117 @@
+// Telling announcements, and claims of IP addresses, from the rest of the traffic.
+//
+// Called for every frame, so the common frame is let go after one look at its EtherType (and an IPv6
+// frame after two bytes of its header). Frames are given without their outermost tag; one with a further
+// tag in its bytes is none of these.
+//
+// Both are about the sender itself: what a frame says of a MAC address other than its own source is
+// proxying, and moves nothing. Checksums are not verified: a guest may leave them to be completed by
+// whoever puts the frame on a wire, and the switch only reads.
+
+internal import Base
+
+extension Announcement {
+  /// Recognises a gratuitous ARP request or reply, a RARP request for the sender itself, or an
+  /// unsolicited neighbour advertisement; nil for any other frame.
+  @inlinable
+  public init?(_ frame: RawSpan) {
+    guard let ethernet = EthernetView(frame), ethernet.etherType.mayAnnounce,
+      let announcement = Self.recognised(ethernet)
+    else { return nil }
+    self = announcement
+  }
+
+  @usableFromInline
+  static func recognised(_ ethernet: EthernetView) -> Announcement? {
+    let mac = ethernet.source
+    guard !mac.isMulticast else { return nil }
+    switch ethernet.etherType {
+    case .arp:
+      guard let packet = ARPView(ethernet.payload), packet.isGratuitous, packet.senderMAC == mac
+      else { return nil }
+      return .gratuitousARP(mac, packet.senderAddress)
+    case .rarp:
+      guard let packet = RARPView(ethernet.payload), packet.isRequest, packet.senderMAC == mac,
+        packet.targetMAC == mac
+      else { return nil }
+      return .rarp(mac)
+    default:
+      guard let packet = neighborDiscoveryPacket(ethernet), packet.destination.isMulticast,
+        let message = NeighborAdvertisementView(packet.payload),
+        !message.flags.contains(.solicited), message.targetLinkLayerAddress == mac
+      else { return nil }
+      return .neighborAdvertisement(mac, message.target)
+    }
+  }
+}
+
+/// An IP address that the sender of a frame says is its own.
+@frozen
+public struct AddressClaim: Hashable, Sendable, BitwiseCopyable {
+  public var mac: MACAddress
+  public var address: IPAddress
+
+  @inlinable
+  public init(mac: MACAddress, address: IPAddress) {
+    self.mac = mac
+    self.address = address
+  }
+
+  /// Reads the sender of an ARP packet, the source of a neighbour solicitation, or the target of a
+  /// neighbour advertisement; nil for any other frame, for a probe, and for a group address.
+  @inlinable
+  public init?(_ frame: RawSpan) {
+    guard let ethernet = EthernetView(frame), ethernet.etherType.mayAnnounce,
+      let claim = Self.recognised(ethernet)
+    else { return nil }
+    self = claim
+  }
+
+  @usableFromInline
+  static func recognised(_ ethernet: EthernetView) -> AddressClaim? {
+    let mac = ethernet.source
+    guard !mac.isMulticast, let address = claimedAddress(ethernet, mac), address.isUnicast
+    else { return nil }
+    return AddressClaim(mac: mac, address: address)
+  }
+
+  private static func claimedAddress(_ ethernet: EthernetView, _ mac: MACAddress) -> IPAddress? {
+    switch ethernet.etherType {
+    case .arp:
+      guard let packet = ARPView(ethernet.payload), packet.senderMAC == mac,
+        packet.operation == .request || packet.operation == .reply
+      else { return nil }
+      return .v4(packet.senderAddress)
+    case .ipv6:
+      guard let packet = neighborDiscoveryPacket(ethernet) else { return nil }
+      if let message = NeighborAdvertisementView(packet.payload) {
+        let named = message.targetLinkLayerAddress
+        return named == nil || named == mac ? .v6(message.target) : nil
+      }
+      guard let message = NeighborSolicitationView(packet.payload) else { return nil }
+      let named = message.sourceLinkLayerAddress
+      return named == nil || named == mac ? .v6(packet.source) : nil
+    default: return nil
+    }
+  }
+}
+
+extension AddressClaim: CustomStringConvertible {
+  public var description: String { "\(mac) has \(address)" }
+}
+
+extension EtherType {
+  /// One compare for most traffic: IPv4 is the smallest of the types that are in use.
+  @inlinable
+  var mayAnnounce: Bool { self != .ipv4 && (self == .ipv6 || self == .arp || self == .rarp) }
+}
+
+/// The packet of a frame when it can be neighbour discovery: ICMPv6, straight after the IPv6 header,
+/// and never forwarded by a router (RFC 4861, 7.1; RFC 6980 forbids fragments).
+@_lifetime(copy ethernet)
+private func neighborDiscoveryPacket(_ ethernet: EthernetView) -> IPv6View? {
+  guard let packet = IPv6View(ethernet.payload), packet.nextHeader == .icmpv6,
+    packet.hopLimit == NeighborDiscovery.hopLimit
+  else { return nil }
+  return packet
+}

@@ -19,8 +19,12 @@ public struct FixedArray<Element: ~Copyable>: ~Copyable {
   /// Makes `count` elements, each from its index. Traps on a negative count.
   public init(count: Int, _ element: (Int) -> Element) {
     precondition(count >= 0, "a fixed array cannot have \(count) elements")
-    unsafe base = .allocate(capacity: max(count, 1))
-    // SAFETY: `base` has room for `count` elements, and each is initialised once.
+    // SAFETY: room for `count` elements from the start of a cache line, so that an element of 64 bytes
+    // never straddles two; each is initialised once.
+    unsafe base = UnsafeMutableRawPointer.allocate(
+      byteCount: max(count, 1) * MemoryLayout<Element>.stride,
+      alignment: max(64, MemoryLayout<Element>.alignment)
+    ).assumingMemoryBound(to: Element.self)
     for index in 0..<count { unsafe (base + index).initialize(to: element(index)) }
     self.count = count
   }

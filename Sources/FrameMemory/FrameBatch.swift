@@ -101,6 +101,20 @@ public struct FrameBatch: ~Copyable {
         tag: tag, offload: offload))
   }
 
+  /// Adds a frame of zeroes, to be written through `mutableBytes(of:)`. Traps as `append(copying:)`.
+  ///
+  /// - Returns: its index.
+  public mutating func appendZeroed(byteCount: Int, ingress: PortIndex) -> Int {
+    precondition(count < capacity && byteCount <= frameCapacityBytes, "no room for the frame")
+    // SAFETY: as `append(copying:)`.
+    unsafe (slotAddress(count) + Self.headroomBytes)
+      .initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    append(
+      Frame(
+        offset: UInt32(Self.headroomBytes), byteCount: UInt32(byteCount), ingress: ingress))
+    return count - 1
+  }
+
   /// Forgets every frame; the memory stays.
   @inlinable
   public mutating func removeAll() { _empty() }

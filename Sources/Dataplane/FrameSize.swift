@@ -1,0 +1,49 @@
+// How large a frame is on a wire: what the MTU of the switch judges.
+
+internal import Base
+internal import FrameMemory
+internal import Wire
+
+extension Frame {
+  /// The largest Ethernet payload that this frame puts on a wire, or nil when its metadata is impossible.
+  ///
+  /// A GSO frame of 64 KB is cut into segments before any wire, so that a segment counts: headers up to
+  /// and with the transport header, and `segmentBytes`. The header lengths are read from the bytes; the
+  /// hint in the metadata is the guest's to set and proves nothing.
+  @inline(__always)
+  func largestPayloadBytes(_ bytes: RawSpan) -> Int? {
+    guard offload.needsSegmentation else { return bytes.byteCount - 14 }
+    return segmentPayloadBytes(bytes)
+  }
+
+  @inline(never)
+  private func segmentPayloadBytes(_ bytes: RawSpan) -> Int? {
+    guard offload.segmentBytes > 0, let transport = transportStart(bytes) else { return nil }
+    let headerBytes: Int
+    switch offload.segmentation {
+    case .tcp4, .tcp6:
+      guard transport + 20 <= bytes.byteCount else { return nil }
+      headerBytes = Int(bytes.byte(transport + 12) >> 4) * 4
+      guard headerBytes >= 20 else { return nil }
+    case .udp: headerBytes = 8
+    // Fragmentation offload is never offered to a guest, so nobody has a reason to send it.
+    case .udpFragment, .none: return nil
+    }
+    let end = transport + headerBytes
+    guard end <= bytes.byteCount else { return nil }
+    return min(end + Int(offload.segmentBytes), bytes.byteCount) - 14
+  }
+
+  /// Where the transport header begins: said by the checksum metadata, else read from the IP header.
+  private func transportStart(_ bytes: RawSpan) -> Int? {
+    if offload.needsChecksum {
+      return offload.checksumStart >= 34 ? Int(offload.checksumStart) : nil
+    }
+    guard bytes.byteCount >= 34 else { return nil }
+    switch bytes.big16(12) {
+    case 0x0800: return 14 + Int(bytes.byte(14) & 15) * 4
+    case 0x86DD: return 54
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,52 @@
+// What the switch notes about a guest's own addresses, so that it can announce them for the guest:
+// IP addresses from its ARP and neighbour discovery, and the VLANs that it tags with.
+
+internal import Base
+internal import FrameMemory
+internal import Wire
+
+/// An address that a guest was seen to use.
+struct SeenAddress: Sendable, BitwiseCopyable {
+  var address: IPAddress?
+  var vlan: UInt16 = 0
+}
+
+extension Switch {
+  /// The notes of a port: a few, the oldest overwritten by the next.
+  func seenSlots(of port: PortIndex) -> Range<Int> {
+    let first = port.index * limits.seenAddressesPerPort
+    return first..<first + limits.seenAddressesPerPort
+  }
+
+  /// Notes the VLAN and, from ARP and neighbour discovery, the address that a guest uses.
+  @inline(__always)
+  mutating func note(
+    _ header: FrameHeader, _ vlan: UInt16, _ port: PortPlan, _ bytes: RawSpan
+  ) {
+    if port.vlanMode == .trunk, states[header.ingress.index].lastVLAN != vlan {
+      states[header.ingress.index].lastVLAN = vlan
+      trunkVLANs[Int(port.trunkSlot)].insert(vlan)
+    }
+    // Only ARP, and IPv6 with ICMPv6 right behind its header, can claim an address.
+    guard
+      header.etherType == 0x0806
+        || (header.etherType == 0x86DD && bytes.byteCount > 54 && bytes.byte(20) == 58)
+    else { return }
+    noteAddress(header, vlan, port, bytes)
+  }
+
+  @inline(never)
+  private mutating func noteAddress(
+    _ header: FrameHeader, _ vlan: UInt16, _ port: PortPlan, _ bytes: RawSpan
+  ) {
+    guard header.source == port.mac, let claim = AddressClaim(bytes) else { return }
+    let slots = seenSlots(of: header.ingress)
+    for slot in slots
+    where seenAddresses[slot].address == claim.address && seenAddresses[slot].vlan == vlan {
+      return
+    }
+    let next = Int(states[header.ingress.index].nextSeenAddress) % slots.count
+    seenAddresses[slots.lowerBound + next] = SeenAddress(address: claim.address, vlan: vlan)
+    states[header.ingress.index].nextSeenAddress = UInt8(next + 1)
+  }
+}

@@ -1,0 +1,131 @@
+// Making the announcements of a port: the frames that tell the physical network, and the neighbours
+// beyond it, where its addresses are now.
+//
+// For every MAC address and VLAN of the port one RARP (what vSphere sends; it moves the physical
+// switches' tables), and for every known IP address a gratuitous ARP or an unsolicited neighbour
+// advertisement (which also mend the neighbours' caches). The frames leave by the port's uplink only.
+
+internal import Base
+public import FrameMemory
+internal import Tables
+internal import Wire
+
+/// How far the announcement of a port has come, when it does not fit into one batch.
+public struct AnnouncementCursor: Equatable, Sendable {
+  enum Stage: Equatable, Sendable {
+    /// The vNIC's own address, in this VLAN, from this item on (0 is the RARP).
+    case own(vlan: UInt16, item: Int)
+    /// Addresses learned behind the port, from this place in the MAC table on.
+    case learned(Int)
+    case done
+  }
+
+  var stage = Stage.own(vlan: 0, item: 0)
+
+  public init() {}
+
+  public var isDone: Bool { stage == .done }
+}
+
+extension Switch {
+  /// Appends announcements of `port` to the batch and their deliveries to the list, until one is full.
+  ///
+  /// Call again with the same cursor until it is done. Does nothing when the port has no uplink now.
+  public mutating func announce(
+    _ port: PortIndex, into batch: inout FrameBatch, _ deliveries: inout DeliveryList,
+    _ cursor: inout AnnouncementCursor
+  ) {
+    let policy = portPlan(port)
+    guard policy.kind == .vm, states[port.index].isAttached, states[port.index].uplink != .none,
+      !policy.isBlocked, !policy.isFenced
+    else {
+      cursor.stage = .done
+      return
+    }
+    while !cursor.isDone, !batch.isFull, deliveries.freeCapacity > 0 {
+      switch cursor.stage {
+      case .own(let vlan, let item):
+        announceOwn(port, policy, vlan, item, &batch, &deliveries, &cursor)
+      case .learned: announceLearned(port, policy, &batch, &deliveries, &cursor)
+      case .done: break
+      }
+    }
+  }
+
+  /// One item of the port's own address: the RARP, then a frame for each IP address.
+  private mutating func announceOwn(
+    _ port: PortIndex, _ policy: PortPlan, _ from: UInt16, _ item: Int,
+    _ batch: inout FrameBatch, _ deliveries: inout DeliveryList, _ cursor: inout AnnouncementCursor
+  ) {
+    guard let vlan = nextVLAN(of: policy, from: from) else {
+      cursor.stage = policy.learnsMACs ? .learned(0) : .done
+      return
+    }
+    if item == 0 {
+      send(.rarp(policy.mac), vlan, port, &batch, &deliveries)
+    } else if let address = address(item - 1, of: port, policy, vlan) {
+      if let address { send(Announcement(policy.mac, address), vlan, port, &batch, &deliveries) }
+    } else {
+      cursor.stage = .own(vlan: vlan + 1, item: 0)
+      return
+    }
+    cursor.stage = .own(vlan: vlan, item: item + 1)
+  }
+
+  private mutating func announceLearned(
+    _ port: PortIndex, _ policy: PortPlan, _ batch: inout FrameBatch,
+    _ deliveries: inout DeliveryList, _ cursor: inout AnnouncementCursor
+  ) {
+    guard case .learned(var place) = cursor.stage, let (key, entry) = macs.next(&place) else {
+      cursor.stage = .done
+      return
+    }
+    cursor.stage = .learned(place)
+    guard entry.kind == .learned, entry.port == port.rawValue else { return }
+    send(.rarp(key.address), key.vlan, port, &batch, &deliveries)
+  }
+
+  /// The VLANs of a port in order: its own, or for a trunk untagged and those that the guest used.
+  private func nextVLAN(of policy: PortPlan, from vlan: UInt16) -> UInt16? {
+    guard policy.vlanMode == .trunk else { return vlan <= policy.vlan ? policy.vlan : nil }
+    if vlan == 0, plan.carries(policy, 0) { return 0 }
+    return trunkVLANs[Int(policy.trunkSlot)].next(from: max(vlan, 1))
+  }
+
+  /// The `index`-th address of a port in a VLAN: nil past the last, `.some(nil)` where a note is for
+  /// another VLAN, empty, or already declared.
+  private func address(_ index: Int, of port: PortIndex, _ policy: PortPlan, _ vlan: UInt16)
+    -> IPAddress??
+  {
+    let declared = Int(policy.addressCount)
+    if index < declared {
+      // A trunk's declared addresses could be in any VLAN; only the guest's own frames can tell.
+      let isHere = policy.vlanMode != .trunk || vlan == 0
+      return .some(isHere ? plan.addresses[Int(policy.firstAddress) + index] : nil)
+    }
+    let slots = seenSlots(of: port)
+    guard index - declared < slots.count else { return nil }
+    let seen = seenAddresses[slots.lowerBound + index - declared]
+    guard seen.vlan == vlan, let address = seen.address else { return .some(nil) }
+    for other in 0..<declared
+    where plan.addresses[Int(policy.firstAddress) + other] == address && vlan == policy.vlan {
+      return .some(nil)
+    }
+    return .some(address)
+  }
+
+  private mutating func send(
+    _ announcement: Announcement, _ vlan: UInt16, _ port: PortIndex, _ batch: inout FrameBatch,
+    _ deliveries: inout DeliveryList
+  ) {
+    let index = batch.appendZeroed(byteCount: Announcement.largestFrameBytes, ingress: port)
+    var bytes = batch.mutableBytes(of: index)
+    let byteCount = announcement.emit(into: &bytes)
+    batch[index].byteCount = UInt32(byteCount)
+    sums.generated &+= 1
+    let header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
+    var tracer = NullTracer()
+    deliver(
+      header, VLANTag(vlan: vlan), to: states[port.index].uplink, &deliveries, &tracer)
+  }
+}

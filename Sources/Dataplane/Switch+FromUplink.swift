@@ -1,0 +1,70 @@
+// Frames from the physical network: are they for us, are they our own, and has somebody moved?
+
+internal import Base
+internal import FrameMemory
+internal import Tables
+internal import Wire
+
+extension Switch {
+  /// Reserved addresses, reflections and announced moves; then on to the lookup.
+  @inline(__always)
+  mutating func fromUplink(
+    _ header: FrameHeader, _ tag: VLANTag, _ port: PortPlan, _ bytes: RawSpan,
+    _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
+  ) {
+    if header.destination.isReserved {
+      // No spanning tree here, and what else has these addresses is link-local: 802.1Q-2018, 8.6.3.
+      let isBPDU = header.destination.rawValue & 0xF == 0
+      return drop(isBPDU ? .bpduFiltered : .reservedAddress, at: header.ingress, .ingress, &tracer)
+    }
+    if let known = entry(of: header.source, tag.vlan, context) {
+      guard isElsewhere(header, tag.vlan, known, bytes, context, &tracer) else {
+        return drop(.sourceIsLocal, at: header.ingress, .ingress, &tracer)
+      }
+    } else if header.kind != .unicast {
+      noteAnnouncement(header, tag.vlan, bytes, context, &tracer)
+    }
+    switch header.kind {
+    case .unicast: forwardUnicastFromUplink(header, tag, &deliveries, context, &tracer)
+    case .multicast, .broadcast: replicateFromUplink(header, tag, &deliveries, &tracer)
+    }
+  }
+
+  /// Whether a source address that is in the table is really beyond the uplink; if not, the frame is
+  /// one of ours that came back.
+  ///
+  /// The plan's addresses are ours without question. A learned one may have moved: it says so itself
+  /// (gratuitous ARP, RARP, unsolicited NA), and then the move is accepted at once, or it has been
+  /// silent here for over a second, which no reflection of its own frame can be.
+  private mutating func isElsewhere(
+    _ header: FrameHeader, _ vlan: UInt16, _ known: MACEntry, _ bytes: RawSpan,
+    _ context: BatchContext, _ tracer: inout some Tracer
+  ) -> Bool {
+    switch known.kind {
+    case .static: return false
+    case .external: break
+    case .learned:
+      let isAnnounced = Announcement(bytes)?.mac == header.source
+      guard isAnnounced || context.seconds &- known.seenSeconds > 1 else { return false }
+      tracer.record(.movedOut(header.source, vlan: vlan, uplink: header.ingress))
+    }
+    let key = MACKey(header.source, vlan: vlan)
+    _ = macs.learnExternal(
+      key, uplink: header.ingress.rawValue, nowSeconds: context.seconds)
+    return true
+  }
+
+  /// Remembers where an unknown address announced itself.
+  private mutating func noteAnnouncement(
+    _ header: FrameHeader, _ vlan: UInt16, _ bytes: RawSpan, _ context: BatchContext,
+    _ tracer: inout some Tracer
+  ) {
+    guard Announcement(bytes)?.mac == header.source else { return }
+    let key = MACKey(header.source, vlan: vlan)
+    let result = macs.learnExternal(
+      key, uplink: header.ingress.rawValue, nowSeconds: context.seconds)
+    if result == .added {
+      tracer.record(.movedOut(header.source, vlan: vlan, uplink: header.ingress))
+    }
+  }
+}

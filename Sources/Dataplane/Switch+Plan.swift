@@ -1,0 +1,67 @@
+// Swapping plans: the state of ports that stay is kept, that of ports that go is cleared.
+
+public import Base
+internal import FrameMemory
+internal import Tables
+
+extension Switch {
+  /// Puts a new plan into force between two batches and gives the old one back, to be freed elsewhere.
+  ///
+  /// A port that keeps its index and id keeps its counters, learned addresses and uplink. No frame is
+  /// lost: the caller is between batches, and the next frame meets the new plan whole.
+  /// - Cost: in the number of ports; a pass over the MAC table for each port that goes or changes VLAN.
+  public mutating func apply(_ new: consuming SwitchPlan, now: MonotonicTime) -> SwitchPlan {
+    precondition(new.ports.count <= limits.ports, "more ports than the limits allow")
+    var other = new
+    swap(&plan, &other)
+    settle(after: other)
+    usableUplinks = 0
+    updateUplinks(now: now)
+    selectUplinks()
+    return other
+  }
+
+  /// Brings the state of every port in line with the plan in force.
+  private mutating func settle(after old: borrowing SwitchPlan) {
+    for index in 0..<max(old.ports.count, plan.ports.count) {
+      let before = index < old.ports.count ? old.ports[index] : PortPlan()
+      let after = index < plan.ports.count ? plan.ports[index] : PortPlan()
+      if before != after { change(PortIndex(index), from: before, to: after) }
+    }
+    for index in plan.ports.indices { claimAddress(PortIndex(index)) }
+  }
+
+  private mutating func change(_ port: PortIndex, from before: PortPlan, to after: PortPlan) {
+    let isSamePort = before.kind == after.kind && before.id == after.id
+    if let key = before.staticKey, !isSamePort || key != after.staticKey { macs.remove(key) }
+    guard isSamePort else {
+      if before.kind != .absent { forget(port) }
+      return
+    }
+    let isSameVLAN = before.vlanMode == after.vlanMode && before.vlan == after.vlan
+    if !isSameVLAN || (before.learnsMACs && !after.learnsMACs) { macs.flush(port: port.rawValue) }
+    if !isSameVLAN { announceAfterVLANChange(port, after) }
+  }
+
+  /// The plan's addresses are authoritative: whatever else was known about them gives way.
+  private mutating func claimAddress(_ port: PortIndex) {
+    guard let key = plan.ports[port.index].staticKey else { return }
+    let fits = macs.setStatic(key, port: port.rawValue)
+    precondition(fits, "static addresses fit: there are more slots than ports")
+  }
+
+  /// Clears everything about the port that had this index.
+  private mutating func forget(_ port: PortIndex) {
+    macs.flush(port: port.rawValue)
+    states[port.index] = PortState()
+    counters[port.index] = PortCounters()
+    for slot in seenSlots(of: port) { seenAddresses[slot] = SeenAddress() }
+  }
+
+  private mutating func announceAfterVLANChange(_ port: PortIndex, _ policy: PortPlan) {
+    for slot in seenSlots(of: port) { seenAddresses[slot] = SeenAddress() }
+    if policy.vlanMode == .trunk { trunkVLANs[Int(policy.trunkSlot)] = VLANSet() }
+    states[port.index].lastVLAN = .max
+    announce(port)
+  }
+}

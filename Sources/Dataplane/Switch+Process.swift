@@ -1,0 +1,113 @@
+// Taking a batch through the switch, frame by frame.
+
+public import Base
+public import FrameMemory
+internal import Wire
+
+/// What one batch has in common, so that it is worked out once.
+struct BatchContext {
+  let now: MonotonicTime
+  let seconds: UInt32
+
+  init(now: MonotonicTime) {
+    self.now = now
+    seconds = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
+  }
+}
+
+/// What a frame's first look at its bytes yields.
+struct FrameHeader {
+  let index: UInt16
+  let ingress: PortIndex
+  let byteCount: UInt32
+  let destination: MACAddress
+  let source: MACAddress
+  let etherType: UInt16
+  let kind: DestinationKind
+
+  @inline(__always)
+  init(index: Int, frame: Frame, bytes: RawSpan) {
+    self.index = UInt16(truncatingIfNeeded: index)
+    ingress = frame.ingress
+    byteCount = frame.byteCount
+    destination = bytes.macAddress(at: 0)
+    source = bytes.macAddress(at: 6)
+    etherType = bytes.big16(12)
+    kind =
+      destination.isBroadcast ? .broadcast : destination.isMulticast ? .multicast : .unicast
+  }
+}
+
+extension Switch {
+  /// Switches the frames of a batch, from `start` on.
+  ///
+  /// Each frame ends as deliveries, as drops with a reason, or both. Stops early when `deliveries` might
+  /// not hold the next frame's copies: send what is there, empty the list, and go on.
+  /// - Returns: the index of the first frame not taken; `batch.count` when all are done.
+  /// - Cost: no allocation, no lock, no clock. Traps when a frame names a port beyond the limits.
+  public mutating func process(
+    _ batch: borrowing FrameBatch, from start: Int, into deliveries: inout DeliveryList,
+    now: MonotonicTime
+  ) -> Int {
+    var tracer = NullTracer()
+    return process(batch, from: start, into: &deliveries, now: now, tracer: &tracer)
+  }
+
+  /// The same, telling `tracer` every step.
+  public mutating func process(
+    _ batch: borrowing FrameBatch, from start: Int, into deliveries: inout DeliveryList,
+    now: MonotonicTime, tracer: inout some Tracer
+  ) -> Int {
+    let context = BatchContext(now: now)
+    let fanout = plan.largestFanout
+    precondition(fanout <= deliveries.capacity, "the delivery list cannot hold one broadcast")
+    var index = start
+    while index < batch.count, deliveries.freeCapacity >= fanout {
+      processFrame(index, batch, &deliveries, context, &tracer)
+      index += 1
+    }
+    return index
+  }
+
+  @inline(__always)
+  private mutating func processFrame(
+    _ index: Int, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
+    _ context: BatchContext, _ tracer: inout some Tracer
+  ) {
+    let frame = batch[index]
+    let ingress = frame.ingress
+    sums.received &+= 1
+    tracer.record(.received(port: ingress, byteCount: Int(frame.byteCount)))
+    guard ingress.index < plan.ports.count, frame.byteCount >= 14 else {
+      counters[ingress.index].ingress.count(.unicast, bytes: frame.byteCount)
+      let isPort = ingress.index < plan.ports.count
+      return drop(isPort ? .runt : .portDown, at: ingress, .ingress, &tracer)
+    }
+    let bytes = batch.bytes(of: index)
+    let header = FrameHeader(index: index, frame: frame, bytes: bytes)
+    counters[ingress.index].ingress.count(header.kind, bytes: frame.byteCount)
+    let port = plan.ports[ingress.index]
+    guard port.kind != .absent, states[ingress.index].isAttached else {
+      return drop(.portDown, at: ingress, .ingress, &tracer)
+    }
+    if port.isBlocked { return drop(.portBlocked, at: ingress, .ingress, &tracer) }
+    if port.isFenced { return drop(.portFenced, at: ingress, .ingress, &tracer) }
+    if header.source.isMulticast || header.source == .zero {
+      return drop(.malformed, at: ingress, .ingress, &tracer)
+    }
+    guard let payloadBytes = frame.largestPayloadBytes(bytes) else {
+      return drop(.malformed, at: ingress, .ingress, &tracer)
+    }
+    if payloadBytes > plan.mtu { return drop(.oversize, at: ingress, .ingress, &tracer) }
+    guard let vlan = plan.admit(frame.tag, at: port) else {
+      return drop(.vlanMismatch, at: ingress, .ingress, &tracer)
+    }
+    tracer.record(.classified(vlan: vlan))
+    let tag = frame.tag.moved(toVLAN: vlan)
+    if port.kind == .vm {
+      fromVM(header, tag, port, bytes, &deliveries, context, &tracer)
+    } else {
+      fromUplink(header, tag, port, bytes, &deliveries, context, &tracer)
+    }
+  }
+}

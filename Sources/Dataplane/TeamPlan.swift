@@ -1,0 +1,102 @@
+// NIC teaming as the data plane reads it: which uplinks a port group may use, and in what order.
+
+internal import Base
+
+/// The uplinks of a port group and how a port chooses among them.
+public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
+  public enum Policy: UInt8, Sendable, BitwiseCopyable {
+    /// `loadbalance_srcid`: the port id chooses, and keeps its choice.
+    case originatingPortID
+    /// `failover_explicit`: the first usable uplink in order.
+    case explicitFailover
+  }
+
+  public var policy = Policy.originatingPortID
+  /// Whether a recovered uplink takes its ports back.
+  public var failsBack = true
+  /// Positions among the switch's uplinks, in failover order; the first `activeCount` count.
+  public var active: [32 of UInt8] = .init(repeating: 0)
+  public var activeCount: UInt8 = 0
+  public var standby: [32 of UInt8] = .init(repeating: 0)
+  public var standbyCount: UInt8 = 0
+
+  public init() {}
+
+  public init(
+    policy: Policy, active: [UInt8], standby: [UInt8] = [], failsBack: Bool = true
+  ) {
+    precondition(active.count + standby.count <= 32, "a team has at most 32 uplinks")
+    self.policy = policy
+    self.failsBack = failsBack
+    for (index, uplink) in active.enumerated() { self.active[index] = uplink }
+    for (index, uplink) in standby.enumerated() { self.standby[index] = uplink }
+    activeCount = UInt8(active.count)
+    standbyCount = UInt8(standby.count)
+  }
+
+  public var isEmpty: Bool { activeCount == 0 && standbyCount == 0 }
+
+  public static func == (left: Self, right: Self) -> Bool {
+    guard left.policy == right.policy, left.failsBack == right.failsBack,
+      left.activeCount == right.activeCount, left.standbyCount == right.standbyCount
+    else { return false }
+    for index in 0..<Int(left.activeCount) where left.active[index] != right.active[index] {
+      return false
+    }
+    for index in 0..<Int(left.standbyCount) where left.standby[index] != right.standby[index] {
+      return false
+    }
+    return true
+  }
+
+  /// The uplink for a port, among those in `usable` (one bit for each position), or nil.
+  ///
+  /// Port id: `id` modulo the number of active uplinks is the port's home, and a port leaves its home
+  /// only when that is down. It then goes to a standby that takes the place of the failed one or, when
+  /// there is none, spreads over the active uplinks that are left. Ports of healthy uplinks stay where
+  /// they are; the plain modulo over what is left, which vSphere is believed to use, would move most of
+  /// them. Explicit: the first usable in order. Without failback, a port stays while its uplink is up.
+  func select(portID: UInt32, usable: UInt32, current: UInt8?) -> UInt8? {
+    func isUsable(_ uplink: UInt8) -> Bool { usable & (1 << UInt32(uplink)) != 0 }
+    if !failsBack, let current, isUsable(current), isMember(current) { return current }
+    guard policy == .originatingPortID, activeCount > 0 else { return firstUsable(usable) }
+    let home = Int(portID % UInt32(activeCount))
+    if isUsable(active[home]) { return active[home] }
+    return substitute(forActive: home, portID: portID, usable: usable)
+  }
+
+  private func firstUsable(_ usable: UInt32) -> UInt8? {
+    for index in 0..<Int(activeCount) where usable & (1 << UInt32(active[index])) != 0 {
+      return active[index]
+    }
+    for index in 0..<Int(standbyCount) where usable & (1 << UInt32(standby[index])) != 0 {
+      return standby[index]
+    }
+    return nil
+  }
+
+  /// The first failed active uplink gets the first usable standby, the second the second, and so on.
+  private func substitute(forActive home: Int, portID: UInt32, usable: UInt32) -> UInt8? {
+    var failedBefore = 0
+    for index in 0..<home where usable & (1 << UInt32(active[index])) == 0 { failedBefore += 1 }
+    for index in 0..<Int(standbyCount) where usable & (1 << UInt32(standby[index])) != 0 {
+      if failedBefore == 0 { return standby[index] }
+      failedBefore -= 1
+    }
+    var left = 0
+    for index in 0..<Int(activeCount) where usable & (1 << UInt32(active[index])) != 0 { left += 1 }
+    guard left > 0 else { return firstUsable(usable) }
+    var turn = Int(portID / UInt32(activeCount)) % left
+    for index in 0..<Int(activeCount) where usable & (1 << UInt32(active[index])) != 0 {
+      if turn == 0 { return active[index] }
+      turn -= 1
+    }
+    return nil
+  }
+
+  private func isMember(_ uplink: UInt8) -> Bool {
+    for index in 0..<Int(activeCount) where active[index] == uplink { return true }
+    for index in 0..<Int(standbyCount) where standby[index] == uplink { return true }
+    return false
+  }
+}

@@ -1,0 +1,86 @@
+// Putting addresses in: learned on a port, announced beyond an uplink, or told by the plan.
+
+internal import Base
+
+/// What became of an address that a port was seen to use.
+public enum LearnResult: Equatable, Sendable {
+  /// Known at this port; its age was refreshed.
+  case known
+  /// New.
+  case added
+  /// Was at another port, or external; now here.
+  case moved
+  /// Belongs to a port by the plan; nothing was changed.
+  case isStatic
+  /// New, and the table is full; nothing was changed.
+  case full
+}
+
+extension MACTable {
+  /// Notes that `port` sends from a learned address.
+  ///
+  /// - Cost: the two lines of a lookup when the address is known; a write at most once a second.
+  public mutating func learn(_ key: MACKey, port: UInt16, nowSeconds: UInt32) -> LearnResult {
+    record(key, MACEntry(port: port, kind: .learned, seenSeconds: nowSeconds))
+  }
+
+  /// Notes that an address was announced beyond the uplink `port`.
+  public mutating func learnExternal(_ key: MACKey, uplink port: UInt16, nowSeconds: UInt32)
+    -> LearnResult
+  {
+    record(key, MACEntry(port: port, kind: .external, seenSeconds: nowSeconds))
+  }
+
+  /// Gives an address to a port by the plan, over whatever was known.
+  ///
+  /// - Returns: false when no slot is to be had, which needs more static entries than slots.
+  public mutating func setStatic(_ key: MACKey, port: UInt16) -> Bool {
+    let entry = MACEntry(port: port, kind: .static, seenSeconds: 0)
+    if let (bucket, slot) = position(of: key) {
+      replace(bucket, slot, with: entry)
+      return true
+    }
+    return insert(key, entry)
+  }
+
+  mutating func record(_ key: MACKey, _ entry: MACEntry) -> LearnResult {
+    guard key.rawValue >> 16 != 0 else { return .full }
+    guard let (bucket, slot) = position(of: key) else {
+      guard count - staticCount < capacity, insert(key, entry) else { return .full }
+      return .added
+    }
+    let known = MACEntry(packed: buckets[bucket].values[slot])
+    if known.kind == .static { return .isStatic }
+    if known.port == entry.port && known.kind == entry.kind {
+      if known.seenSeconds != entry.seenSeconds { buckets[bucket].values[slot] = entry.packed }
+      return .known
+    }
+    replace(bucket, slot, with: entry)
+    return .moved
+  }
+
+  /// Where a key is, expired or not.
+  func position(of key: MACKey) -> (bucket: Int, slot: Int)? {
+    let (first, second) = homes(of: key.rawValue)
+    if let slot = buckets[first].slot(of: key.rawValue) { return (first, slot) }
+    if let slot = buckets[second].slot(of: key.rawValue) { return (second, slot) }
+    return nil
+  }
+
+  mutating func replace(_ bucket: Int, _ slot: Int, with entry: MACEntry) {
+    account(MACEntry(packed: buckets[bucket].values[slot]), by: -1)
+    buckets[bucket].values[slot] = entry.packed
+    account(entry, by: 1)
+  }
+
+  /// Keeps the counts in step with an entry that comes (`by: 1`) or goes (`by: -1`).
+  mutating func account(_ entry: MACEntry, by change: Int) {
+    count += change
+    switch entry.kind {
+    case .static: staticCount += change
+    case .learned:
+      learnedCounts[Int(entry.port)] = UInt32(Int(learnedCounts[Int(entry.port)]) + change)
+    case .external: break
+    }
+  }
+}

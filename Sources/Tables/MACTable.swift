@@ -1,0 +1,118 @@
+// The MAC table: which port has this address in this VLAN.
+//
+// A hash table of cache lines. Each line is a bucket of four keys and their four values, and a key lives
+// in one of two buckets, so a lookup touches one line, seldom two, and never more, however the keys were
+// chosen. An insertion that finds both buckets full moves others to their second bucket (cuckoo hashing,
+// Pagh and Rodler 2001; four slots a bucket, Erlingsson et al. 2006); there are twice as many slots as
+// entries allowed, so that this is rare and a path is found within a few steps.
+//
+// Bounds: `capacity` entries in all. Full means `.full`: the caller decides (drop or forward unlearned);
+// no entry is thrown out for a new one, because a guest that invents addresses must not make the switch
+// forget those of others. Static entries may use the slots beyond `capacity`.
+//
+// Ageing is exact for the reader: an entry older than `ageingSeconds` is not found, whether or not the
+// sweep has removed it.
+
+public import Base
+
+/// Four keys and their values: one cache line.
+@frozen
+@usableFromInline
+struct MACBucket: BitwiseCopyable, Sendable {
+  /// Raw keys; 0 is an empty slot (the zero address is never stored).
+  @usableFromInline
+  var keys: [4 of UInt64]
+  @usableFromInline
+  var values: [4 of UInt64]
+
+  @usableFromInline
+  static let empty = MACBucket(keys: .init(repeating: 0), values: .init(repeating: 0))
+
+  @inlinable
+  init(keys: [4 of UInt64], values: [4 of UInt64]) {
+    self.keys = keys
+    self.values = values
+  }
+
+  @inlinable
+  func slot(of key: UInt64) -> Int? {
+    for slot in 0..<4 where keys[slot] == key { return slot }
+    return nil
+  }
+}
+
+/// MAC addresses by VLAN: static, learned and external.
+///
+/// - Thread: one worker. Nothing is allocated after `init`.
+public struct MACTable: ~Copyable, Sendable {
+  /// Learned and external entries together stay within this.
+  public let capacity: Int
+  /// Idle learned and external entries are forgotten after this long.
+  public var ageingSeconds: UInt32
+  /// Entries in the table, expired ones that the sweep has not met included.
+  public internal(set) var count = 0
+  @usableFromInline
+  var buckets: FixedArray<MACBucket>
+  @usableFromInline
+  let seed: UInt64
+  /// Learned entries of each port.
+  var learnedCounts: FixedArray<UInt32>
+  var staticCount = 0
+  var sweepBucket = 0
+
+  /// An empty table for ports below `portCapacity`. The seed keeps guests from aiming at one bucket.
+  public init(capacity: Int, portCapacity: Int, ageingSeconds: UInt32 = 300, seed: UInt64) {
+    precondition(capacity > 0 && capacity <= 1 << 24, "a MAC table holds 1 to 16 M entries")
+    self.capacity = capacity
+    self.ageingSeconds = ageingSeconds
+    self.seed = seed
+    let wanted = (capacity * 2 + 3) / 4
+    var bucketCount = 8
+    while bucketCount < wanted { bucketCount *= 2 }
+    buckets = FixedArray(repeating: .empty, count: bucketCount)
+    learnedCounts = FixedArray(repeating: 0, count: portCapacity)
+  }
+
+  /// What the table takes for each possible entry, written out: twice the slots, 16 bytes each.
+  public static func memoryBytes(capacity: Int, portCapacity: Int) -> Int {
+    var slots = 32
+    while slots < capacity * 2 { slots *= 2 }
+    return slots * 16 + portCapacity * 4
+  }
+
+  /// Learned entries of a port.
+  public func learnedCount(ofPort port: UInt16) -> Int { Int(learnedCounts[Int(port)]) }
+
+  /// The two buckets of a key. They may be the same.
+  @inlinable @inline(__always)
+  func homes(of key: UInt64) -> (Int, Int) {
+    var mixed = (key ^ seed) &* 0x9E37_79B9_7F4A_7C15
+    mixed ^= mixed >> 32
+    mixed = mixed &* 0xD6E8_FEB8_6659_FD93
+    let mask = buckets.count - 1
+    return (
+      Int(truncatingIfNeeded: mixed >> 40) & mask, Int(truncatingIfNeeded: mixed >> 12) & mask
+    )
+  }
+
+  /// The entry of a key, unless it is unknown or too old.
+  ///
+  /// - Cost: one cache line, or two.
+  @inlinable
+  public func find(_ key: MACKey, nowSeconds: UInt32) -> MACEntry? {
+    let (first, second) = homes(of: key.rawValue)
+    if let slot = buckets[first].slot(of: key.rawValue) {
+      return current(MACEntry(packed: buckets[first].values[slot]), nowSeconds: nowSeconds)
+    }
+    if let slot = buckets[second].slot(of: key.rawValue) {
+      return current(MACEntry(packed: buckets[second].values[slot]), nowSeconds: nowSeconds)
+    }
+    return nil
+  }
+
+  /// The entry itself, or nil when it is too old.
+  @inlinable @inline(__always)
+  public func current(_ entry: MACEntry, nowSeconds: UInt32) -> MACEntry? {
+    entry.kind == .static || nowSeconds &- entry.seenSeconds <= ageingSeconds ? entry : nil
+  }
+}

@@ -1,0 +1,183 @@
+// A small switch for tests: two uplinks, a few VM ports, frames by hand, and every invariant checked
+// after every step.
+
+import Base
+import Dataplane
+import FrameMemory
+import Testing
+import Wire
+
+/// A delivery as a test names it.
+struct Sent: Hashable, CustomStringConvertible {
+  var port: Int
+  var tag: VLANTag
+
+  init(_ port: Int, _ tag: VLANTag = .none) {
+    self.port = port
+    self.tag = tag
+  }
+
+  var description: String { "port \(port) \(tag)" }
+}
+
+/// A switch with ports 0 and 1 as uplinks and VM ports from 2 on. VM port p has the address `mac(p)`.
+///
+/// A class, so that expectations can call it: the macros copy what they look at.
+final class TestNetwork {
+  var network: Switch
+  var batch = FrameBatch(capacity: 64, frameCapacityBytes: 66_000)
+  var deliveries: DeliveryList
+  var now = MonotonicTime(seconds: 1_000)
+  var ports: [PortPlan]
+  var teams: [TeamPlan]
+  var vlanSets: [VLANSet]
+  var addresses: [IPAddress] = []
+  var mtu = 1500
+
+  static let uplinks = [PortIndex(0), PortIndex(1)]
+
+  init(
+    vms: [PortPlan], teams: [TeamPlan] = [TeamPlan(policy: .explicitFailover, active: [0, 1])],
+    vlanSets: [VLANSet] = [], limits: SwitchLimits? = nil
+  ) {
+    var small = SwitchLimits()
+    small.ports = 64
+    small.macEntries = 1_024
+    network = Switch(limits: limits ?? small, seed: 7)
+    deliveries = DeliveryList(capacity: 4_096, portCapacity: network.limits.ports)
+    self.teams = teams
+    self.vlanSets = [.all] + vlanSets
+    ports = Self.uplinkPlans() + vms
+    for index in 2..<ports.count {
+      ports[index].id = UInt32(index - 2)
+      ports[index].mac = mac(index)
+    }
+    apply()
+    for index in ports.indices { network.setAttached(PortIndex(index), true, now: now) }
+    for uplink in Self.uplinks { network.setLink(uplink, isUp: true, now: now) }
+    while network.nextPortToAnnounce() != nil {}
+  }
+
+  static func uplinkPlans() -> [PortPlan] {
+    (0..<2).map { position in
+      var plan = PortPlan()
+      plan.kind = .uplink
+      plan.vlanMode = .trunk
+      plan.team = UInt16(position)
+      plan.id = UInt32(1_000 + position)
+      return plan
+    }
+  }
+
+  func apply(revision: UInt64 = 1) {
+    let plan = SwitchPlan(
+      revision: revision, mtu: mtu, ports: ports, teams: teams, vlanSets: vlanSets,
+      uplinks: Self.uplinks, addresses: addresses)
+    _ = network.apply(plan, now: now)
+  }
+
+  /// Sends one frame into `port` and says where it came out.
+  func send(
+    _ bytes: [UInt8], at port: Int, tag: VLANTag = .none, offload: Offload = .none
+  ) -> Set<Sent> {
+    var tracer = RecordingTracer()
+    return send(bytes, at: port, tag: tag, offload: offload, tracer: &tracer)
+  }
+
+  func send(
+    _ bytes: [UInt8], at port: Int, tag: VLANTag = .none, offload: Offload = .none,
+    tracer: inout RecordingTracer
+  ) -> Set<Sent> {
+    batch.removeAll()
+    deliveries.removeAll()
+    // SAFETY: bytes have no padding.
+    batch.append(
+      copying: unsafe bytes.span.bytes, ingress: PortIndex(port), tag: tag, offload: offload)
+    let end = network.process(batch, from: 0, into: &deliveries, now: now, tracer: &tracer)
+    #expect(end == 1)
+    let sums = network.conservation
+    #expect(sums.holds, "\(sums)")
+    return sent()
+  }
+
+  /// The deliveries in the list.
+  func sent() -> Set<Sent> {
+    var all: Set<Sent> = []
+    for index in 0..<deliveries.touchedCount {
+      let port = deliveries.touchedPort(index)
+      var entry = deliveries.first(of: port)
+      while let current = entry {
+        let isNew = all.insert(Sent(port.index, deliveries[current].tag)).inserted
+        #expect(isNew, "delivered twice to \(port)")
+        entry = deliveries.next(after: current)
+      }
+    }
+    return all
+  }
+
+  func counters(of port: Int) -> PortCounters { network.portCounters(PortIndex(port)) }
+
+  var sums: ConservationSums { network.conservation }
+
+  func drops(_ reason: DropReason, at port: Int) -> UInt64 {
+    network.portCounters(PortIndex(port))[reason]
+  }
+
+  func advance(milliseconds: UInt64) {
+    now = now.advanced(byMilliseconds: milliseconds)
+    _ = network.tick(now: now)
+  }
+}
+
+/// The address of VM port `port`.
+func mac(_ port: Int) -> MACAddress { MACAddress(rawValue: 0x0050_5600_0000 + UInt64(port)) }
+
+/// Somebody beyond the uplinks.
+let outsider = MACAddress(rawValue: 0x0200_0000_0001)
+
+/// A frame with an experimental EtherType and a payload of zeroes.
+func frame(
+  from source: MACAddress, to destination: MACAddress, etherType: UInt16 = 0x88B5,
+  payloadBytes: Int = 46
+) -> [UInt8] {
+  var bytes = [UInt8](repeating: 0, count: 14 + payloadBytes)
+  var elements = bytes.mutableSpan
+  // SAFETY: every bit pattern is a valid byte.
+  var span = unsafe elements.mutableBytes
+  span.setMACAddress(destination, at: 0)
+  span.setMACAddress(source, at: 6)
+  span.setBig16(etherType, at: 12)
+  return bytes
+}
+
+/// An announcement as it comes from a wire.
+func bytes(of announcement: Announcement) -> [UInt8] {
+  var bytes = [UInt8](repeating: 0, count: Announcement.largestFrameBytes)
+  var elements = bytes.mutableSpan
+  // SAFETY: every bit pattern is a valid byte.
+  var span = unsafe elements.mutableBytes
+  let byteCount = announcement.emit(into: &span)
+  return Array(bytes.prefix(byteCount))
+}
+
+/// A VM port in an access VLAN, 0 for none.
+func vm(vlan: UInt16 = 0, _ change: (inout PortPlan) -> Void = { _ in }) -> PortPlan {
+  var plan = PortPlan()
+  plan.kind = .vm
+  plan.vlanMode = vlan == 0 ? .none : .access
+  plan.vlan = vlan
+  change(&plan)
+  return plan
+}
+
+/// A VM port that tags for itself.
+func trunk(set: UInt16 = 1, slot: UInt16 = 0, _ change: (inout PortPlan) -> Void = { _ in })
+  -> PortPlan
+{
+  vm {
+    $0.vlanMode = .trunk
+    $0.vlanSet = set
+    $0.trunkSlot = slot
+    change(&$0)
+  }
+}

@@ -1,0 +1,57 @@
+// A switch that spans hosts: one set of port groups, and on every member host its own nics in the
+// uplink slots.
+
+/// A distributed switch.
+public struct DistributedSwitch: Hashable, Sendable {
+  public static let mtuRange = 1280...9190
+  public static let mtuDefault = 1500
+
+  /// A host that carries the switch, and which of its nics fill which uplink.
+  public struct Member: Hashable, Sendable {
+    public var host: String
+    /// In the order of the file. An uplink that is not here has no nic on this host.
+    public var uplinks: [UplinkBinding]
+    public var origin: Origin
+
+    public init(host: String, uplinks: [UplinkBinding] = [], origin: Origin = Origin()) {
+      self.host = host
+      self.uplinks = uplinks
+      self.origin = origin
+    }
+  }
+
+  public var name: String
+  /// The largest Ethernet payload, in bytes.
+  public var mtu: Int
+  /// The names of the uplink slots, in their order.
+  public var uplinks: [String]
+  public var hosts: [Member]
+  /// What port groups inherit.
+  public var policy: Policy
+  public var portgroups: [PortGroup]
+  public var origin: Origin
+
+  public init(
+    name: String, mtu: Int = mtuDefault, uplinks: [String] = [], hosts: [Member] = [],
+    policy: Policy = Policy(), portgroups: [PortGroup] = [], origin: Origin = Origin()
+  ) {
+    self.name = name
+    self.mtu = mtu
+    self.uplinks = uplinks
+    self.hosts = hosts
+    self.policy = policy
+    self.portgroups = portgroups
+    self.origin = origin
+  }
+}
+
+/// An uplink of a switch, and the nic that fills it on one host.
+public struct UplinkBinding: Hashable, Sendable {
+  public var uplink: String
+  public var nic: String
+
+  public init(uplink: String, nic: String) {
+    self.uplink = uplink
+    self.nic = nic
+  }
+}

@@ -1,0 +1,33 @@
+// A switch of one host, declared on that host. Without uplinks it is internal: its VMs reach only
+// each other.
+
+/// A standard switch.
+public struct StandardSwitch: Hashable, Sendable {
+  public static let mtuRange = 1280...9000
+  public static let mtuDefault = 1500
+
+  public var host: String
+  /// Unique on its host; other hosts may have a standard switch of the same name.
+  public var name: String
+  /// The largest Ethernet payload, in bytes.
+  public var mtu: Int
+  /// Names of nics of the host. Each is an uplink of the same name.
+  public var uplinks: [String]
+  /// What port groups inherit.
+  public var policy: Policy
+  public var portgroups: [PortGroup]
+  public var origin: Origin
+
+  public init(
+    host: String, name: String, mtu: Int = mtuDefault, uplinks: [String] = [],
+    policy: Policy = Policy(), portgroups: [PortGroup] = [], origin: Origin = Origin()
+  ) {
+    self.host = host
+    self.name = name
+    self.mtu = mtu
+    self.uplinks = uplinks
+    self.policy = policy
+    self.portgroups = portgroups
+    self.origin = origin
+  }
+}

@@ -51,6 +51,7 @@ public struct FrameBatch: ~Copyable {
       repeating: Frame(offset: 0, byteCount: 0, ingress: .none), count: capacity)
   }
 
+  // SAFETY: allocated by `init`, and no span outlives the batch.
   deinit { unsafe memory.deallocate() }
 
   @inlinable

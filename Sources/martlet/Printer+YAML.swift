@@ -1,0 +1,3 @@
+// TEMPORARY
+internal import Base
+func yamlText(_ value: JSONValue) -> String { value.prettyText }

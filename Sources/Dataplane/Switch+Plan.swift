@@ -34,6 +34,10 @@ extension Switch {
   private mutating func change(_ port: PortIndex, from before: PortPlan, to after: PortPlan) {
     let isSamePort = before.kind == after.kind && before.id == after.id
     if let key = before.staticKey, !isSamePort || key != after.staticKey { macs.remove(key) }
+    if after.vlanMode == .trunk, !isSamePort || before.trunkSlot != after.trunkSlot {
+      trunkVLANs[Int(after.trunkSlot)] = VLANSet()
+      states[port.index].lastVLAN = .max
+    }
     guard isSamePort else {
       if before.kind != .absent { forget(port) }
       return

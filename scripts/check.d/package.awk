@@ -24,6 +24,9 @@ function take(kind, body, line,    name, deps, count, word, i) {
   order[++targetCount] = name
 }
 
+# How many parentheses a text leaves open, less those that it closes.
+function balance(text) { return gsub(/\(/, "(", text) - gsub(/\)/, ")", text) }
+
 function judge(name,    count, dep, i, floor) {
   if (kind_of[name] == "tests" || kind_of[name] == "fuzzer") return
   if (!(name in floor_of)) {
@@ -52,7 +55,10 @@ FNR == 1 { lex_start() }
 {
   raw[FNR] = $0
   if ($0 ~ /^\/\/ +F[0-9] /) { # the picture of the floors at the top
-    count = split($0, word, / +/)
+    picture = $0
+    gsub(/\([^)]*\)/, "", picture)
+    sub(/ +$/, "", picture)
+    count = split(picture, word, / +/)
     for (i = 3; i <= count; i++) { drawn[word[i]] = substr(word[2], 2) + 0; drawn_line[word[i]] = FNR }
   }
   lex($0)
@@ -69,9 +75,10 @@ END {
     kind = substr(line[i], 1, RLENGTH)
     gsub(/[ (.]/, "", kind)
     body = substr(line[i], RSTART + RLENGTH)
-    for (j = i + 1; body !~ /\)/ && j <= count; j++) body = body "\n" line[j]
+    for (j = i + 1; balance(body) >= 0 && j <= count; j++) body = body "\n" line[j]
     if (body !~ /^[^"]*"/ || body ~ /^ *name: name/) continue
     if (kind == "executableTarget") kind = "fuzzer"
+    if (kind == "target" && body ~ /path: *"Tests\//) kind = "tests" # what several suites share
     take(kind, body, i)
   }
   for (i = 1; i <= targetCount; i++) {

@@ -144,6 +144,9 @@ function import_rule(code,    access, name) {
       report("import", "`" module "` (F" floor ") may not import `" name "` (F" floor_of[name] "); only lower floors")
     if ((target in is_target) && !((target, name) in declared))
       report("import", "declare `" name "` as a dependency of `" target "` in Package.swift")
+  } else if (module == "" && name in is_target) { # shared by several suites
+    if (!((target, name) in declared))
+      report("import", "declare `" name "` as a dependency of `" target "` in Package.swift")
   } else if (name != "Synchronization" && name != "PackageDescription")
     report("import", "`" name "` is not a module that we use; see scripts/check.d/floors.txt")
 }

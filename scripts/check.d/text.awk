@@ -25,6 +25,8 @@ FNR == 1 {
 
 FNR <= 3 && /^ *(\/\/|\/\*|#[^!]|#$)/ && !/^ *# *(pragma|include|define|if|ifdef|ifndef)/ { has_header = 1 }
 
+/^#include "/ && file ~ /\.c$/ { has_header = 1 } # what it is stands in its header
+
 /(^|[^A-Za-z0-9_.~*\/-])\/(work|root|home)\/[A-Za-z0-9_.]/ {
   report("machine-path", "a path of one machine; make it relative, or take it from the environment")
 }

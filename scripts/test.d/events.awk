@@ -34,6 +34,14 @@ function name_of(id) {
   return id
 }
 
+# The id of a test's record: the last one before "isParameterized", because the cases of a
+# parameterised test, which come first, have ids of their own.
+function test_id(line,    from, at) {
+  line = substr(line, 1, index(line, "\"isParameterized\":") - 1)
+  for (from = 1; (at = index(substr(line, from), "\"id\":\"")) > 0;) from += at
+  return text_of(line, "id", from - 1)
+}
+
 # All texts of an event's messages, the details after the first.
 function messages(line,    from, text, all) {
   from = index(line, "\"messages\":[")
@@ -53,8 +61,7 @@ function reason(text) {
 
 /^\{"kind":"test",/ {
   if ($0 ~ /"kind":"function"/) {
-    # The cases of a parameterised test have ids of their own, before it.
-    id = text_of($0, "id", ($0 ~ /"_testCases":\[/) ? index($0, "],\"id\":") : 1)
+    id = test_id($0)
     planned[++plannedCount] = id
     state[id] = "planned"
   }

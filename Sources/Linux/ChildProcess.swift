@@ -186,6 +186,7 @@ private struct CStrings: ~Copyable {
 
   /// A string, or null from the end on.
   subscript(index: Int) -> UnsafeMutablePointer<CChar>? {
+    // SAFETY: in range, and the strings live as long as this.
     unsafe index < count ? pointer[index] : nil
   }
 }

@@ -60,6 +60,7 @@ public struct Poller: ~Copyable {
     unsafe events.initialize(repeating: clinux_event(), count: capacity)
   }
 
+  // SAFETY: allocated by `init`, and nothing points into it any more.
   deinit { unsafe events.deallocate() }
 
   /// Readable when any of its descriptors is ready, so a poller can be polled.

@@ -68,6 +68,7 @@ public struct Thread: ~Copyable {
 /// Carries a value that cannot be copied into a closure, once.
 ///
 /// - Thread: filled before the other thread starts, opened on the other thread only.
+// SAFETY: starting the thread orders the filling before the opening.
 final class Parcel<Value: ~Copyable & Sendable>: @unchecked Sendable {
   private var value: Value?
 

@@ -135,8 +135,8 @@ struct ChildProcessTests {
     #expect(try child.waitForEnd(timeoutNanoseconds: 5_000_000_000))
   }
 
+  // SAFETY: the join orders the writing before the reading.
   private final class Parent: @unchecked Sendable {
-    // Written before the thread is joined, read after.
     var value: ProcessIdentity?
   }
 }

@@ -10,9 +10,7 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <sched.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -32,32 +30,6 @@ static int fail(int error) {
   return -1;
 }
 
-// What a socket belongs to is settled when it is opened, so only the opening runs elsewhere.
-static int open_in(int space, int (*open_here)(void)) {
-  if (space < 0) return open_here();
-  int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-  if (home < 0) return -1;
-  int result = -1;
-  int error = 0;
-  if (setns(space, CLONE_NEWNET) == 0) {
-    result = open_here();
-    error = errno;
-    // A thread that is lost in a foreign namespace must not go on.
-    if (setns(home, CLONE_NEWNET) < 0) abort();
-  } else {
-    error = errno;
-  }
-  close(home);
-  errno = error;
-  return result;
-}
-
-static int open_tun(void) { return open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC); }
-
-static int open_packet(void) {
-  return socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-}
-
 static int request_for(const char *name, struct ifreq *request) {
   memset(request, 0, sizeof *request);
   if (strlen(name) >= IFNAMSIZ) return fail(ENAMETOOLONG);
@@ -65,7 +37,7 @@ static int request_for(const char *name, struct ifreq *request) {
   return 0;
 }
 
-int clinux_tun_open(int space) { return open_in(space, open_tun); }
+int clinux_tun_open(void) { return open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC); }
 
 int clinux_tap_attach(int fd, const char *name, int is_multi_queue) {
   struct ifreq request;
@@ -89,7 +61,7 @@ int clinux_tap_identify(int fd, char *name) {
 int clinux_tap_set_header(int fd, int byte_count) {
   if (ioctl(fd, TUNSETVNETHDRSZ, &byte_count) < 0) return -1;
   int one = 1;
-  // Without it the header is in the machine's byte order, which is the same on every port of Martlet.
+  // Without it the header is in the machine's byte order, the same on every port of Martlet.
   (void)ioctl(fd, TUNSETVNETLE, &one);
   return 0;
 }
@@ -107,7 +79,9 @@ int clinux_set_nonblocking(int fd) {
   return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-int clinux_packet_open(int space) { return open_in(space, open_packet); }
+int clinux_packet_open(void) {
+  return socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
 
 int clinux_packet_device_index(int fd, const char *name) {
   struct ifreq request;
@@ -179,7 +153,8 @@ uint64_t clinux_message_tag(const struct clinux_message *message) {
     if (part->cmsg_len < CMSG_LEN(sizeof data)) continue;
     memcpy(&data, CMSG_DATA(part), sizeof data);
     if (!(data.tp_status & TP_STATUS_VLAN_VALID)) return 0;
-    uint64_t protocol = data.tp_status & TP_STATUS_VLAN_TPID_VALID ? data.tp_vlan_tpid : ETH_P_8021Q;
+    int has_protocol = data.tp_status & TP_STATUS_VLAN_TPID_VALID;
+    uint64_t protocol = has_protocol ? data.tp_vlan_tpid : ETH_P_8021Q;
     return (uint64_t)1 << 32 | protocol << 16 | data.tp_vlan_tci;
   }
   return 0;

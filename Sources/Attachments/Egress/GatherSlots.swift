@@ -85,7 +85,8 @@ struct GatherSlots: ~Copyable {
   /// All of a slot's pieces one after the other, into memory of at least their length.
   ///
   /// - Returns: the number of bytes, or nil when `destination` is too small.
-  func gather(_ slot: Int, pieceCount: Int, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+  func gather(_ slot: Int, pieceCount: Int, into destination: UnsafeMutableRawBufferPointer) -> Int?
+  {
     var at = 0
     for index in 0..<pieceCount {
       // SAFETY: `pieceCount` pieces were filled; they point to live memory (invariant).
@@ -117,12 +118,13 @@ extension GatherSlots {
     return pieceCount
   }
 
-  private func fillCompleted(_ slot: Int, _ plan: EgressPlan, _ batch: borrowing FrameBatch) -> Int {
+  private func fillCompleted(_ slot: Int, _ plan: EgressPlan, _ batch: borrowing FrameBatch) -> Int
+  {
     let end = Int(batch[plan.frame].byteCount)
     let start = Int(plan.offload.checksumStart)
     let field = start + Int(plan.offload.checksumOffset)
     // The field holds the sum of the pseudo-header, so it is summed with the rest (virtio 5.1.6.2).
-    var sum = InternetSum()
+    var sum = Checksum()
     sum.add(batch.bytes(of: plan.frame).extracting(start..<end))
     var pieceCount = putVirtioHeader(slot, .none)
     if plan.tag.isPresent {
@@ -134,7 +136,7 @@ extension GatherSlots {
     }
     // SAFETY: two bytes within the slot's scratch.
     let address = unsafe scratch(of: slot) + Self.sumOffset
-    unsafe address.storeBytes(of: sum.transportChecksum.bigEndian, as: UInt16.self)
+    unsafe address.storeBytes(of: sum.transportField.bigEndian, as: UInt16.self)
     unsafe put(slot, &pieceCount, address, 2)
     put(slot, &pieceCount, batch, plan.frame, field + 2..<end)
     return pieceCount

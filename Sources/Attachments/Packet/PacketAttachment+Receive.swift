@@ -1,7 +1,7 @@
 // Receiving from a packet socket: many frames a call, straight into the slots of the batch.
 
-public import FrameMemory
 internal import Base
+public import FrameMemory
 internal import Glibc
 internal import Linux
 internal import Wire

@@ -7,9 +7,9 @@
 // The kernel keeps a received frame's VLAN tag beside it (PACKET_AUXDATA). A customer tag stays there; a
 // service tag (802.1ad) is put back into the bytes, for the switch knows only customer tags.
 
-internal import FrameMemory
 internal import Base
 internal import CLinux
+internal import FrameMemory
 internal import Glibc
 internal import Linux
 

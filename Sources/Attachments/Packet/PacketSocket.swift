@@ -4,9 +4,9 @@
 // options are set; then it is bound to the device and to all protocols at once. A socket made with
 // ETH_P_ALL would hear every device until it is bound.
 
+public import Base
 internal import CLinux
 internal import Glibc
-public import Base
 public import Linux
 
 /// A bound packet socket.
@@ -32,17 +32,20 @@ public struct PacketSocket: ~Copyable, Sendable {
 
   /// Opens and binds.
   ///
-  /// - `namespace`: an open network namespace, nil for that of the calling thread.
-  public init(device name: String, namespace: Int32? = nil, options: Options = Options())
+  /// - `namespace`: where the device is, nil for the namespace of the calling thread.
+  public init(device name: String, namespace: NetworkNamespace? = nil, options: Options = Options())
     throws(Failure)
   {
-    let number = clinux_packet_open(namespace ?? -1)
-    guard number >= 0 else {
-      throw Failure(
-        "cannot open a packet socket for \(name)", why: "\(Errno.current)",
-        remedy: "run as root (CAP_NET_RAW)")
+    let descriptor = try NetworkNamespace.run(in: namespace) { () throws(Failure) in
+      let number = clinux_packet_open()
+      guard number >= 0 else {
+        throw Failure(
+          "cannot open a packet socket for \(name)", why: "\(Errno.current)",
+          remedy: "run as root (CAP_NET_RAW)")
+      }
+      return Descriptor(owning: number)
     }
-    let descriptor = Descriptor(owning: number)
+    let number = descriptor.number
     // SAFETY: a C string for the time of the call.
     let index = unsafe clinux_packet_device_index(number, name)
     guard index > 0 else {

@@ -7,9 +7,9 @@
 // A persistent device outlives its descriptor, without carrier; the guest sees no change only when the
 // descriptor itself is kept open elsewhere and adopted.
 
+public import Base
 internal import CLinux
 internal import Glibc
-public import Base
 public import Linux
 
 /// An attached TAP and its descriptor.
@@ -22,20 +22,23 @@ public struct TapDevice: ~Copyable, Sendable {
 
   /// Makes a device, or attaches to the one of that name that nobody has attached to.
   ///
-  /// - `namespace`: an open network namespace, nil for that of the calling thread.
+  /// - `namespace`: where the device is, nil for the namespace of the calling thread.
   /// - `isPersistent`: whether the device stays when its descriptor closes.
   /// - `isMultiQueue`: whether it may be attached to more than once; must agree with what exists.
   /// - Source: tuntap.rst, 3.1.
   public static func open(
-    name: String, namespace: Int32? = nil, isPersistent: Bool = false, isMultiQueue: Bool = false
+    name: String, namespace: NetworkNamespace? = nil, isPersistent: Bool = false, isMultiQueue: Bool = false
   ) throws(Failure) -> TapDevice {
-    let number = clinux_tun_open(namespace ?? -1)
-    guard number >= 0 else {
-      throw Failure(
-        "cannot open /dev/net/tun for \(name)", why: "\(Errno.current)",
-        remedy: "load the tun module (`modprobe tun`) and run as root")
+    let descriptor = try NetworkNamespace.run(in: namespace) { () throws(Failure) in
+      let number = clinux_tun_open()
+      guard number >= 0 else {
+        throw Failure(
+          "cannot open /dev/net/tun for \(name)", why: "\(Errno.current)",
+          remedy: "load the tun module (`modprobe tun`) and run as root")
+      }
+      return Descriptor(owning: number)
     }
-    let descriptor = Descriptor(owning: number)
+    let number = descriptor.number
     // SAFETY: a C string for the time of the call.
     guard unsafe clinux_tap_attach(number, name, isMultiQueue ? 1 : 0) == 0 else {
       throw refusal(of: name, .current)

@@ -22,7 +22,8 @@ import Wire
     if Bool.random(using: &random) {
       if shape.isIPv6 {
         firstHeader = 60
-        extensions = options(next: shape.isTCP ? 6 : 17, words: Int.random(in: 1...9, using: &random))
+        extensions = options(
+          next: shape.isTCP ? 6 : 17, words: Int.random(in: 1...9, using: &random))
       } else {
         // IPv4: "no operation" options.
         extensions = [UInt8](repeating: 1, count: 8 * Int.random(in: 1...5, using: &random))

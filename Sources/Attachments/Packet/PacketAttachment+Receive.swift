@@ -18,11 +18,11 @@ extension PacketAttachment {
       let first = batch.count
       for index in 0..<asked {
         // SAFETY: the slot holds the headroom, in which the header fits, and the frame.
-        unsafe messages.expect(
+        unsafe incoming.expect(
           index, at: batch.slotAddress(first + index) + Self.headerOffset,
           byteCount: VirtioHeader.byteCount + batch.frameCapacityBytes)
       }
-      let count = messages.receive(descriptor, count: asked)
+      let count = incoming.receive(descriptor, count: asked)
       if count < 0 {
         if errno == EINVAL {
           // A frame whose segmentation has no virtio name; it is consumed, the next may be fine.
@@ -54,8 +54,8 @@ extension PacketAttachment {
   private func accept(
     _ index: Int, from source: Int, into batch: inout FrameBatch, _ port: PortIndex
   ) {
-    let byteCount = messages.byteCount(index) - VirtioHeader.byteCount
-    guard byteCount > 0, !messages.isTruncated(index) else {
+    let byteCount = incoming.byteCount(index) - VirtioHeader.byteCount
+    guard byteCount > 0, !incoming.isTruncated(index) else {
       receiveDrops.oversize += 1
       return
     }
@@ -79,7 +79,7 @@ extension PacketAttachment {
       Frame(
         offset: UInt32(FrameBatch.headroomBytes), byteCount: UInt32(byteCount), ingress: port,
         offload: offload))
-    if let tag = messages.tag(index) { put(tag, beside: slot, of: &batch) }
+    if let tag = incoming.tag(index) { put(tag, beside: slot, of: &batch) }
     batch.takeOutTag(of: slot)
   }
 

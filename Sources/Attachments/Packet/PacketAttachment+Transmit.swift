@@ -34,7 +34,7 @@ extension PacketAttachment {
       if pendingCount == Self.callLimit { flush(batch, &deliveries, &result) }
       let pieceCount = slots.fill(pendingCount, plan, segment: segment, from: batch)
       // SAFETY: the pieces live in `slots` and point to the batch; both outlive the flush.
-      unsafe messages.offer(pendingCount, slots.pieces(of: pendingCount), count: pieceCount)
+      unsafe outgoing.offer(pendingCount, slots.pieces(of: pendingCount), count: pieceCount)
       pending[pendingCount] = PendingMessage(
         entry: entry, tally: segment == plan.frameCount - 1 ? plan.tally : nil)
       pendingCount += 1
@@ -48,7 +48,7 @@ extension PacketAttachment {
   ) {
     var sent = 0
     while sent < pendingCount {
-      let count = messages.send(descriptor, sent..<pendingCount)
+      let count = outgoing.send(descriptor, sent..<pendingCount)
       if count > 0 {
         for index in sent..<sent + count { succeed(index, deliveries) }
         sent += count

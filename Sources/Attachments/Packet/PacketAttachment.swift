@@ -24,7 +24,9 @@ public final class PacketAttachment: Attachment {
   let socket: PacketSocket
   /// Frames a system call moves at most.
   static let callLimit = 64
-  let messages = MessageVector(capacity: PacketAttachment.callLimit)
+  /// One vector each way: what is received leaves control data behind, which must not be sent.
+  let incoming = MessageVector(capacity: PacketAttachment.callLimit)
+  let outgoing = MessageVector(capacity: PacketAttachment.callLimit)
   let slots = GatherSlots(
     count: PacketAttachment.callLimit, virtioBytes: VirtioHeader.byteCount)
   /// For a frame whose metadata the kernel refused, sent again piece by piece.

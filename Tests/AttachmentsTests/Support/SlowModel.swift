@@ -62,7 +62,8 @@ enum SlowModel {
       var bytes = Array(frame.bytes[..<payloadStart]) + part
       let isLast = start + part.count == payload.count
       if isIPv6 {
-        bytes.replaceSubrange(network + 4..<network + 6, with: big(UInt16(bytes.count - network - 40)))
+        bytes.replaceSubrange(
+          network + 4..<network + 6, with: big(UInt16(bytes.count - network - 40)))
       } else {
         let identification = UInt16(bytes[network + 4]) << 8 | UInt16(bytes[network + 5])
         bytes.replaceSubrange(network + 2..<network + 4, with: big(UInt16(bytes.count - network)))

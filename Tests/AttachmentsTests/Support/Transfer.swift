@@ -1,7 +1,7 @@
 // Moving frames from one attachment to another as a worker would, without a switch between.
 
-import FrameMemory
 import Attachments
+import FrameMemory
 
 /// A batch, a list, and two ports.
 struct Transfer: ~Copyable {

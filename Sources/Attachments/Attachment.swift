@@ -7,11 +7,12 @@ public import FrameMemory
 
 /// What `receive` found.
 public enum ReceiveResult: Equatable, Sendable {
-  /// This many frames were appended to the batch; there may be more.
+  /// This many frames were appended to the batch. Fewer than asked for: nothing else waited, or some
+  /// were dropped here (`receiveDrops`), so the number may be 0.
   case frames(Int)
   /// Nothing waits. Not an error.
   case idle
-  /// The device is gone for good: deleted, or its namespace with it.
+  /// Nothing will ever come again: the device was deleted, or the file is at its end.
   case gone
 }
 
@@ -42,7 +43,36 @@ public struct OffloadSet: OptionSet, Sendable {
   public static let udp = OffloadSet(rawValue: 8)
 }
 
+/// Frames that came in but never reached a batch: the worker adds them to the port's drops.
+///
+/// Counted from the start of the attachment, so that received = appended + these.
+public struct ReceiveDrops: Equatable, Sendable, BitwiseCopyable {
+  /// Offload metadata that contradicts the bytes, or a record cut short.
+  public var malformed: UInt64 = 0
+  /// Larger than a slot of the batch.
+  public var oversize: UInt64 = 0
+  /// Left to be segmented in a way that the kernel cannot tell us (tunnels, frame lists).
+  public var checksum: UInt64 = 0
+
+  public init() {}
+
+  public var total: UInt64 { malformed + oversize + checksum }
+
+  /// The count of one reason; zero for reasons that do not occur here.
+  public subscript(reason: DropReason) -> UInt64 {
+    switch reason {
+    case .malformed: malformed
+    case .oversize: oversize
+    case .checksum: checksum
+    default: 0
+    }
+  }
+}
+
 /// How often an attachment passed offloaded frames on, and how often it had to do the work itself.
+///
+/// A frame counts once: as segmentation when it is larger than one segment, else as checksum. What
+/// the device did not take is not counted.
 public struct OffloadCounters: Equatable, Sendable, BitwiseCopyable {
   /// Frames received that are larger than one segment (GSO).
   public var segmentationReceived: UInt64 = 0
@@ -59,6 +89,11 @@ public struct OffloadCounters: Equatable, Sendable, BitwiseCopyable {
   public init() {}
 }
 
+extension OffloadSet {
+  /// Everything that a Linux device takes with a virtio-net header.
+  public static let all: OffloadSet = [.checksum, .tcp4, .tcp6, .udp]
+}
+
 /// A port's way into Linux.
 ///
 /// - Thread: the worker that owns the port; made and closed elsewhere.
@@ -67,8 +102,12 @@ public protocol Attachment: AnyObject {
   var name: String { get }
   /// What the worker polls for reading; -1 when `receive` is to be called on every round.
   var descriptor: Int32 { get }
+  /// What `transmit` passes on as it is. The rest it does itself.
   var offloads: OffloadSet { get }
   var offloadCounters: OffloadCounters { get }
+  var receiveDrops: ReceiveDrops { get }
+  /// Frames that the kernel dropped because we did not read in time; one system call to look.
+  var kernelDrops: UInt64 { get }
 
   /// Moves waiting frames into the batch.
   ///
@@ -78,6 +117,10 @@ public protocol Attachment: AnyObject {
   func receive(into batch: inout FrameBatch, port: PortIndex, limit: Int) -> ReceiveResult
 
   /// Sends every delivery of `port`, in order; marks those that the device did not take.
+  ///
+  /// - Shape: tags are put in on the way; the frames of the batch are read, never changed. A delivery
+  ///   that had to be segmented is marked when any of its segments was refused.
+  /// - Cost: as `receive`.
   func transmit(
     _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList, port: PortIndex
   ) -> TransmitResult

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "attachments.h"
+
 // --- epoll(7): epoll_event is packed on x86-64 and holds a union; this is the same, flat.
 struct clinux_event {
   uint64_t token;

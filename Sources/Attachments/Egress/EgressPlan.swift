@@ -1,0 +1,148 @@
+// What has to be done to one frame before one egress: pass it on, complete its checksum, cut it into
+// segments, or refuse it.
+//
+// The frame's bytes are shared with other ports, so nothing here changes them: what differs (tag,
+// checksum, the headers of segments) is written into a slot's scratch and gathered with the rest.
+
+internal import Base
+internal import FrameMemory
+internal import Wire
+
+/// The work for one delivery; a small value, made per delivery.
+struct EgressPlan: BitwiseCopyable {
+  enum Work: BitwiseCopyable {
+    /// The metadata goes along; a complete frame has none.
+    case pass
+    case completeChecksum
+    case segment
+    case refuse(DropReason)
+  }
+
+  /// The most segments that one frame may become: 64 KiB in payloads of 48 bytes, the smallest that
+  /// Linux would agree on (TCP_MIN_MSS). More is an attack on whoever has to cut it.
+  static let segmentLimit = 1366
+
+  let frame: Int
+  let tag: VLANTag
+  /// The metadata that goes along, before the tag is put in.
+  private(set) var offload: Offload
+  private(set) var work: Work
+  /// The sender's segment size; meaningful when cutting.
+  private(set) var segmentBytes = 0
+  private(set) var layout: TransportLayout?
+  /// How many frames leave.
+  private(set) var frameCount = 1
+
+  /// Decides for a frame of the batch; its metadata must have been checked when it came in, except
+  /// that whoever filled the batch is not trusted for anything that would be read out of bounds.
+  init(_ batch: borrowing FrameBatch, _ delivery: Delivery, _ capabilities: OffloadSet) {
+    frame = Int(delivery.frame)
+    tag = delivery.tag
+    let source = batch[frame]
+    offload = source.offload
+    work = .pass
+    guard source.byteCount >= 14 else {
+      work = .refuse(.runt)
+      return
+    }
+    if offload.needsSegmentation {
+      if !capabilities.contains(offload.requirement) || !offload.needsChecksum {
+        planSegments(batch)
+      }
+    } else if offload.needsChecksum, !capabilities.contains(.checksum) {
+      planChecksum(Int(source.byteCount))
+    }
+  }
+
+  /// The metadata of what leaves, the tag put in.
+  var leavingOffload: Offload {
+    if case .pass = work { offload.shifted(for: tag) } else { .none }
+  }
+
+  /// How the frame counts when the device takes it.
+  var tally: EgressTally {
+    switch work {
+    case .pass:
+      offload.needsSegmentation
+        ? .segmentationPassed : offload.needsChecksum ? .checksumPassed : .plain
+    case .completeChecksum: .checksumDone
+    case .segment: .segmentationDone(UInt16(frameCount))
+    case .refuse: .plain
+    }
+  }
+
+  private mutating func planChecksum(_ byteCount: Int) {
+    let start = Int(offload.checksumStart)
+    let end = start + Int(offload.checksumOffset) + 2
+    work = start >= 14 && end <= byteCount ? .completeChecksum : .refuse(.checksum)
+  }
+
+  /// GSO without a partial checksum goes this way too: the kernel would have to guess the headers,
+  /// and cannot behind a VLAN tag.
+  private mutating func planSegments(_ batch: borrowing FrameBatch) {
+    segmentBytes = Int(offload.segmentBytes)
+    guard segmentBytes > 0,
+      let layout = TransportLayout(of: batch.bytes(of: frame), offload: offload)
+    else {
+      work = .refuse(.checksum)
+      return
+    }
+    let count = (layout.payloadBytes + segmentBytes - 1) / segmentBytes
+    let packetBytes =
+      layout.payloadOffset - layout.networkOffset + min(segmentBytes, layout.payloadBytes)
+    guard count <= Self.segmentLimit, packetBytes <= Int(UInt16.max) else {
+      work = .refuse(.checksum)
+      return
+    }
+    work = .segment
+    self.layout = layout
+    frameCount = max(count, 1)
+  }
+}
+
+/// What became of a frame's offloads.
+enum EgressTally: BitwiseCopyable {
+  case plain
+  case checksumPassed
+  case segmentationPassed
+  case checksumDone
+  /// With the number of segments.
+  case segmentationDone(UInt16)
+
+  /// Whether the kernel was asked to do something that could be done here instead.
+  var isPassed: Bool {
+    switch self {
+    case .checksumPassed, .segmentationPassed: true
+    default: false
+    }
+  }
+}
+
+extension OffloadCounters {
+  /// Counts a frame that the device took.
+  mutating func count(_ tally: EgressTally) {
+    switch tally {
+    case .plain: break
+    case .checksumPassed: checksumPassed += 1
+    case .segmentationPassed: segmentationPassed += 1
+    case .checksumDone: checksumDone += 1
+    case .segmentationDone(let segments):
+      segmentationDone += 1
+      segmentsMade += UInt64(segments)
+    }
+  }
+}
+
+extension Offload {
+  /// What an egress must be able to do to take this frame as it is.
+  fileprivate var requirement: OffloadSet {
+    switch segmentation {
+    case .none: []
+    case .tcp4: [.checksum, .tcp4]
+    case .tcp6: [.checksum, .tcp6]
+    case .udp: [.checksum, .udp]
+    // Obsolete; no kernel of today takes it, and cutting refuses it by name.
+    case .udpFragment: OffloadSet(rawValue: 0x80)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// A port or an uplink over an existing device: a nic, QEMU's TAP, one end of a veth pair.
+//
+// recvmmsg and sendmmsg move up to 64 frames a call, received straight into the batch's slots.
+// PACKET_VNET_HDR carries checksum and segmentation metadata both ways, so a 64 KB frame stays one.
+// TPACKET_V3 would be faster per frame, but its block timer costs a millisecond of latency.
+//
+// The kernel keeps a received frame's VLAN tag beside it (PACKET_AUXDATA). A customer tag stays there; a
+// service tag (802.1ad) is put back into the bytes, for the switch knows only customer tags.
+
+internal import Base
+internal import CLinux
+internal import FrameMemory
+internal import Glibc
+internal import Linux
+
+/// Frames of a device that somebody else owns.
+///
+/// - Thread: one worker; opened and closed by whoever manages ports.
+public final class PacketAttachment: Attachment {
+  public let name: String
+  public let offloads: OffloadSet
+  public internal(set) var offloadCounters = OffloadCounters()
+  public internal(set) var receiveDrops = ReceiveDrops()
+  let socket: PacketSocket
+  /// Frames a system call moves at most.
+  static let callLimit = 64
+  /// One vector each way: what is received leaves control data behind, which must not be sent.
+  let incoming = MessageVector(capacity: PacketAttachment.callLimit)
+  let outgoing = MessageVector(capacity: PacketAttachment.callLimit)
+  let slots = GatherSlots(
+    count: PacketAttachment.callLimit, virtioBytes: VirtioHeader.byteCount)
+  /// For a frame whose metadata the kernel refused, sent again piece by piece.
+  let spareMessage = MessageVector(capacity: 1)
+  let spareSlot = GatherSlots(count: 1, virtioBytes: VirtioHeader.byteCount)
+  /// What each waiting message belongs to.
+  var pending = FixedArray(repeating: PendingMessage(), count: PacketAttachment.callLimit)
+  var pendingCount = 0
+  private var kernelDropsSoFar: UInt64 = 0
+
+  /// Takes the socket over. `label` is for people; the device's name when nil.
+  public init(_ socket: consuming PacketSocket, label: String? = nil) {
+    name = "packet \(label ?? socket.deviceName)"
+    offloads = KernelRelease.current.takesSegmentedUDP ? .all : [.checksum, .tcp4, .tcp6]
+    self.socket = socket
+  }
+
+  public var descriptor: Int32 { socket.descriptor.number }
+
+  public var kernelDrops: UInt64 {
+    kernelDropsSoFar += socket.takeDrops()
+    return kernelDropsSoFar
+  }
+}
+
+/// A message that waits for the next sendmmsg.
+struct PendingMessage: BitwiseCopyable {
+  /// Its delivery.
+  var entry = 0
+  /// What to count when it was taken; the last message of a delivery counts.
+  var tally: EgressTally?
+}

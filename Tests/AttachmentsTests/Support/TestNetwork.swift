@@ -1,0 +1,41 @@
+// Namespaces and devices of a test's own, removed at its end whatever happened.
+
+import Attachments
+import Base
+import Glibc
+import Linux
+import Testing
+
+/// Whether this machine lets us make what the tests with real devices need.
+// SAFETY: a C string for the call.
+let canMakeDevices = unsafe getuid() == 0 && access("/dev/net/tun", R_OK | W_OK) == 0
+let needsDevices: Comment = "needs root and /dev/net/tun"
+// SAFETY: as above.
+let hasTshark = unsafe access("/usr/bin/tshark", X_OK) == 0
+let needsTshark: Comment = "needs tshark"
+
+/// A namespace with a name of its own.
+final class TestNamespace {
+  let handle: NetworkNamespace
+  let name: String
+
+  init(_ word: String) throws {
+    name = "mat-\(getpid())-\(word)-\(Int(MonotonicClock.now().nanoseconds % 1_000_000))"
+    handle = try NetworkNamespace.create(named: name)
+    try run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")
+    try run("ip link set lo up")
+  }
+
+  deinit { try? NetworkNamespace.delete(named: name) }
+
+  /// Runs a shell script inside; a failing one is an error with what it said.
+  @discardableResult
+  func run(_ script: String) throws -> String {
+    let report = try ChildProcess.run(.init(["sh", "-ec", script], in: handle))
+    guard report.ending.isSuccess else {
+      throw Failure(
+        "cannot run `\(script)` in \(name)", why: report.errors, remedy: "run it by hand")
+    }
+    return report.output
+  }
+}

@@ -72,7 +72,7 @@ let floors: [Target] = [
   // F4
   module("Attachments", ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "CPcap"]),
   module("Netlink", ["Base", "Wire", "Linux", "CNetlink"]),
-  module("ConfigFile", ["Base", "Wire", "Model", "CYAML"]),
+  module("ConfigFile", ["Base", "Wire", "Linux", "Model", "CYAML"]),
   module("HTTP", ["Base", "Linux", "CMicrohttpd", "CCurl"]),
   module("Planner", ["Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model"]),
   // F5

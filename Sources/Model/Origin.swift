@@ -20,6 +20,11 @@ public struct Origin: Hashable, Sendable {
     node?[key]?.location ?? location
   }
 
+  /// The place of `key` itself, or of the declaration when it does not have that key.
+  public func keyLocation(of key: String) -> SourceLocation? {
+    node?.entries?.first { $0.key == key }?.keyLocation ?? location
+  }
+
   /// The place of an element of the list under `key`, or of the nearest thing that exists.
   public func location(of key: String, _ index: Int) -> SourceLocation? {
     guard let list = node?[key]?.elements, list.indices.contains(index) else {

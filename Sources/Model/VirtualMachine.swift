@@ -4,8 +4,6 @@ public import Wire
 
 /// A VM and the host that it runs on.
 public struct VirtualMachine: Hashable, Sendable {
-  public static let nicLimit = 10
-
   /// A virtual nic; in the VM the first is eth0, the next eth1.
   public struct NIC: Hashable, Sendable {
     /// The name of a port group at the VM's host: `web`, or `dvs1/web` where two switches have one.

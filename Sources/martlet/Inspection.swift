@@ -53,7 +53,9 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
   @Sendable private func show(_ invocation: Invocation) throws -> ExitStatus {
     let name = invocation.argument("NAME")
     let answers = try rows(for: invocation)
-    let wanted = answers.values.filter { keys($0).contains { $0.lowercased() == name.lowercased() } }
+    let wanted = answers.values.filter {
+      keys($0).contains { $0.lowercased() == name.lowercased() }
+    }
     let status = answers.tellFailures()
     guard wanted.isEmpty else {
       Console.write(try Printer(invocation).show(wanted))

@@ -31,7 +31,7 @@ enum MACCommands {
         agents, .delete, HTTPTarget(segments: ["v1", "macs"], query: query), as: Flushed.self)
       if !answers.values.isEmpty {
         let count = answers.values.map(\.flushed).reduce(0, +)
-        Console.write("flushed \(count) \(count == 1 ? "address" : "addresses")\n")
+        try Console.write("flushed \(count) \(count == 1 ? "address" : "addresses")\n")
       }
       return answers.tellFailures()
     })

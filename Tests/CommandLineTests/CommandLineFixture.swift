@@ -59,7 +59,7 @@ final class Runtime: Sendable {
     var environment = ChildProcess.Command.inheritedEnvironment
     environment["MARTLET_RUNTIME_DIRECTORY"] = folder
     command.environment = environment
-    let report = try ChildProcess.run(command)
+    let report = try ChildProcess.run(command, limitBytes: 16 << 20)
     guard case .exited(let status) = report.ending else {
       throw Failure(
         "martlet \(arguments.joined(separator: " "))", why: "\(report.ending)", remedy: "mend it")
@@ -73,7 +73,7 @@ final class Runtime: Sendable {
   }
 
   /// The program under test: MARTLET_BINARY, else the one that was built with the tests.
-  private static var program: String {
+  static var program: String {
     if let given = ChildProcess.Command.inheritedEnvironment["MARTLET_BINARY"] { return given }
     let tests = CommandLine.arguments[0]
     return (tests.lastIndex(of: "/").map { tests[...$0] } ?? "./") + "martlet"

@@ -3,7 +3,9 @@
 import Base
 import HTTP
 import Linux
+import Model
 import Testing
+import Wire
 
 @Suite struct InspectTests {
   let runtime: Runtime
@@ -50,7 +52,7 @@ import Testing
     ("uplink list --host host2", 2, "uplink1 vmnic0 host2 dvs1 up active up - 0 0 0"),
     ("switch list --switch vSwitch0", 3, "vSwitch0 standard host2 9000 - 0 0 0"),
     ("switch list --host host2", 3, "dvs1 distributed host2 1500 uplink1 1 1 2"),
-    ("port list --switch other", 1, "ID VM NIC MAC"),
+    ("port list --switch vSwitch0", 1, "ID VM NIC MAC"),
   ])
   func tables(_ line: String, _ count: Int, _ row: String) throws {
     try startLab()
@@ -79,7 +81,7 @@ import Testing
     }
     let show = try runtime.run("port show web2 -o json")
     #expect(try JSONText.decode([Port].self, from: Array(show.output.utf8)).count == 1)
-    #expect(try runtime.run("port list --switch other -o json").output == "[]\n")
+    #expect(try runtime.run("port list --switch vSwitch0 -o json").output == "[]\n")
   }
 
   @Test func yamlSaysTheSame() throws {
@@ -113,6 +115,9 @@ import Testing
     let host = try runtime.run("port list --host hots1")
     #expect(host.status == 1)
     #expect(host.errors.contains("the hosts are host1, host2; did you mean --host host1?"))
+    let `switch` = try runtime.run("port list --switch dsv1")
+    #expect(`switch`.status == 1 && `switch`.output.isEmpty)
+    #expect(`switch`.errors.contains("the known ones are dvs1, vSwitch0; did you mean dvs1?"))
   }
 
   @Test func severalLabsWantAChoice() throws {
@@ -164,6 +169,20 @@ import Testing
     #expect(vms.errors.contains("cannot read the answer of host3: [0].name: "))
     let ports = try runtime.run("port list --no-headers")
     #expect(ports.errors.contains("host host3: cannot GET /v1/ports: there is no such path"))
+  }
+
+  @Test func aLargeTableComesWhole() throws {
+    var rows = try AgentRows(host: "host1", number: 1)
+    let row = rows.macs[1]
+    rows.macs = (0..<5000 as Range<UInt64>).map { number in
+      var row = row
+      row.mac = MACAddress(rawValue: number)
+      return row
+    }
+    try runtime.start(lab: "quickstart", rows)
+    #expect(try runtime.run("mac list --no-headers").lines.count == 5000)
+    let list = try runtime.run("mac list -o json")
+    #expect(try JSONText.decode([MACEntryStatus].self, from: Array(list.output.utf8)) == rows.macs)
   }
 
   @Test func flushSumsWhatAgentsForgot() throws {

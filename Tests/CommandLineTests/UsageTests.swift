@@ -1,5 +1,6 @@
 // Help and wrong usage: every command has an example, every mistake says what was meant.
 
+import Linux
 import Testing
 
 @Suite struct UsageTests {
@@ -80,5 +81,12 @@ import Testing
     #expect(version.status == 0)
     #expect(version.output.wholeMatch(of: /martlet \d+\.\d+\.\d+\n/) != nil)
     #expect(try runtime.run("--version").output == version.output)
+  }
+
+  @Test func aResultThatIsLostIsAFailure() throws {
+    let command = ChildProcess.Command(["/bin/sh", "-c", "'\(Runtime.program)' version >/dev/full"])
+    let report = try ChildProcess.run(command)
+    #expect(report.ending == .exited(1))
+    #expect(report.errors.contains("cannot write the result: No space left on device; "))
   }
 }

@@ -112,6 +112,7 @@ let suites: [Target] = [
   tests("NetlinkTests", ["Base", "Wire", "Linux", "Netlink"]),
   tests("ConfigFileTests", ["Base", "Wire", "Model", "ConfigFile"]),
   tests("HTTPTests", ["Base", "Linux", "HTTP"]),
+  tests("CommandLineTests", ["Base", "Wire", "Linux", "Model", "HTTP", "martlet"]),
   tests(
     "PlannerTests",
     ["Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model", "ConfigFile", "Planner"]),

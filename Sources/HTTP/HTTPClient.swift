@@ -101,6 +101,7 @@ public struct HTTPClient: Sendable {
   private static let isReady = curl_global_init(Int(CURL_GLOBAL_ALL)) == CURLE_OK
 
   init(to client: HTTPClient) throws(Failure) {
+    // SAFETY: the new handle has this value as its only owner.
     guard Self.isReady, let handle = unsafe curl_easy_init() else {
       throw Failure(
         "cannot ask \(client.place)", why: "libcurl does not start",
@@ -110,8 +111,10 @@ public struct HTTPClient: Sendable {
     unsafe self.handle = handle
   }
 
-  // SAFETY: the handle is live and this is its only owner.
-  deinit { unsafe curl_easy_cleanup(handle) }
+  deinit {
+    // SAFETY: the handle is live and this is its only owner.
+    unsafe curl_easy_cleanup(handle)
+  }
 
   func perform(_ method: HTTPMethod, _ target: HTTPTarget, body: [UInt8]) throws(Failure)
     -> HTTPReply
@@ -149,6 +152,7 @@ public struct HTTPClient: Sendable {
     let code = unsafe curl_easy_perform(handle)
     guard code == CURLE_OK else { throw failure(code, method, target) }
     var status = 0
+    // SAFETY: `status` is a local that outlives the call.
     unsafe martlet_curl_status(handle, &status)
     return HTTPReply(status: status, body: received.body)
   }
@@ -168,8 +172,8 @@ public struct HTTPClient: Sendable {
   private static let write:
     @convention(c) (UnsafeMutablePointer<CChar>?, Int, Int, UnsafeMutableRawPointer?) -> Int = {
       bytes, size, count, context in
-      guard let context = unsafe context else { return 0 }
       // SAFETY: the context is the `Received` of the running transfer; libcurl lends the bytes.
+      guard let context = unsafe context else { return 0 }
       let received = unsafe Unmanaged<Received>.fromOpaque(context).takeUnretainedValue()
       let piece = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
       guard received.body.count + piece.count <= received.limitBytes else {

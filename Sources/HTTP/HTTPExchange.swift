@@ -89,6 +89,7 @@ final class HTTPExchange: Sendable {
     _ piece: UnsafeRawBufferPointer, of incoming: Incoming, method: String,
     on connection: OpaquePointer
   ) -> MHD_Result {
+    // SAFETY: the daemon lends the connection and the piece for this call.
     if !incoming.begun {
       incoming.begun = true
       if let refusal = unsafe refuse(connection) { return unsafe queue(refusal, on: connection) }
@@ -109,6 +110,7 @@ final class HTTPExchange: Sendable {
 
   /// What can be refused before the body is read.
   private func refuse(_ connection: OpaquePointer) -> HTTPResponse? {
+    // SAFETY: the connection lives during the callback.
     if let peer = unsafe Self.peer(of: connection), !admit(peer) {
       return .failure(
         Failure(
@@ -141,6 +143,7 @@ final class HTTPExchange: Sendable {
           remedy: "use GET, POST, PUT or DELETE"),
         status: 405)
     }
+    // SAFETY: the connection lives during the callback.
     let peer = unsafe Self.peer(of: connection)
     return handler(HTTPRequest(method: method, target: target, body: incoming.body, peer: peer))
   }
@@ -173,6 +176,7 @@ extension HTTPExchange {
     init(stream: HTTPStream, exchange: HTTPExchange, connection: OpaquePointer) {
       self.stream = stream
       self.exchange = exchange
+      // SAFETY: a response is freed before its connection.
       unsafe self.connection = connection
     }
   }
@@ -226,6 +230,7 @@ extension HTTPExchange {
   }
 
   private static let freeCallback: MHD_ContentReaderFreeCallback = { context in
+    // SAFETY: the daemon calls this once, with the context that `make` retained.
     guard let context = unsafe context else { return }
     unsafe free(Unmanaged<Reading>.fromOpaque(context))
   }

@@ -72,6 +72,7 @@ public final class HTTPServer: Sendable {
   }
 
   /// Owns a running daemon, which owns the listening socket.
+  // SAFETY: the pointer is used once more after it was made, to stop the daemon, from any thread.
   @safe private struct Daemon: ~Copyable, @unchecked Sendable {
     private let pointer: OpaquePointer
 
@@ -97,7 +98,9 @@ public final class HTTPServer: Sendable {
       unsafe pointer = daemon
     }
 
-    // SAFETY: the pointer is a running daemon, and this is its only owner.
-    deinit { unsafe MHD_stop_daemon(pointer) }
+    deinit {
+      // SAFETY: the pointer is a running daemon, and this is its only owner.
+      unsafe MHD_stop_daemon(pointer)
+    }
   }
 }

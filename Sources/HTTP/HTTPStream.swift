@@ -21,7 +21,7 @@ public final class HTTPStream: Sendable {
     var whenClosed: (@Sendable () -> Void)?
   }
 
-  /// The daemon allows `MHD_resume_connection` from any thread.
+  // SAFETY: the daemon allows `MHD_resume_connection` from any thread.
   @safe private struct Connection: @unchecked Sendable {
     let pointer: OpaquePointer
   }
@@ -103,6 +103,7 @@ public final class HTTPStream: Sendable {
     whenClosed?()
   }
 
+  // SAFETY: lent by the daemon for one call, and used by the thread of that call alone.
   @safe private struct Buffer: @unchecked Sendable {
     let pointer: UnsafeMutableRawBufferPointer
   }

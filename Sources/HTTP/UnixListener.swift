@@ -136,11 +136,13 @@ private struct UnixAddress {
 
   func bind(_ socket: borrowing Descriptor) -> Bool {
     let number = socket.number
+    // SAFETY: the address is lent for the call, with its size.
     return unsafe withAddress { unsafe Glibc.bind(number, $0, $1) } == 0
   }
 
   func connect(_ socket: borrowing Descriptor) -> Bool {
     let number = socket.number
+    // SAFETY: the address is lent for the call, with its size.
     return unsafe withAddress { unsafe Glibc.connect(number, $0, $1) } == 0
   }
 

@@ -90,7 +90,8 @@ struct AgentDirectory {
     guard (try? listDirectory(runtimeFolder))?.contains("agent.sock") == true else {
       throw Failure(
         "cannot find an agent", why: "no lab is running, and there is no \(path)",
-        remedy: "bring up a lab (`martlet lab up FILE`), start `martlet host run`, or give --socket")
+        remedy: "bring up a lab (`martlet lab up FILE`), start `martlet host run`, or give --socket"
+      )
     }
     return Agent(name: path, socketPath: path)
   }

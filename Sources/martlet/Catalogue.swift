@@ -23,7 +23,7 @@ extension Catalogue {
     noun: "version", summary: "the version of this program",
     examples: [.init(line: "martlet version", effect: "prints one line")],
     run: { _ in
-      Console.write("martlet \(Version.text)\n")
+      try Console.write("martlet \(Version.text)\n")
       return .done
     })
 }

@@ -52,6 +52,8 @@ struct Command: Sendable {
 
     /// As it is written: `--output` or, where only a letter exists, `-o`.
     var flag: String { letter.map { "-\($0)" } ?? "--\(name)" }
+
+    fileprivate var usage: String { value.map { "\(flag) \($0)" } ?? flag }
   }
 
   /// A command line that works, and what it does.
@@ -74,7 +76,7 @@ struct Command: Sendable {
   /// `lab up`.
   var path: String { verb.map { "\(noun) \($0)" } ?? noun }
 
-  /// `martlet lab exec NODE -- COMMAND… [--lab N]`.
+  /// `martlet lab exec NODE [--lab N] -- COMMAND…`. More than three free options are `[OPTION…]`.
   var usage: String {
     var words = ["martlet", path]
     for argument in arguments {
@@ -84,10 +86,9 @@ struct Command: Sendable {
       case .rest: words += ["--", "\(argument.name)…"]
       }
     }
-    let optionWords = options.map { option in
-      let text = option.value.map { "\(option.flag) \($0)" } ?? option.flag
-      return option.isRequired ? text : "[\(text)]"
-    }
+    var optionWords = options.filter(\.isRequired).map(\.usage)
+    let free = options.filter { !$0.isRequired }
+    optionWords += free.count > 3 ? ["[OPTION…]"] : free.map { "[\($0.usage)]" }
     // Options stand before a `--`, which ends them.
     let place = words.firstIndex(of: "--") ?? words.endIndex
     words.insert(contentsOf: optionWords, at: place)

@@ -138,7 +138,9 @@ struct CommandParser {
     let (name, attached) = Self.split(word)
     let command = invocation.command
     guard let option = command.options.first(where: { $0.answers(to: name) }) else {
-      let known = command.options.flatMap { ["--\($0.name)"] + ($0.letter.map { ["-\($0)"] } ?? []) }
+      let known = command.options.flatMap {
+        ["--\($0.name)"] + ($0.letter.map { ["-\($0)"] } ?? [])
+      }
       throw UsageError(
         "unknown option \(name)", why: "`\(command.path)` does not have it",
         remedy: Self.suggest(name, among: known) ?? "see `martlet \(command.path) --help`")

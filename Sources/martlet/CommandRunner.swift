@@ -9,7 +9,7 @@ enum CommandRunner {
     do {
       switch try CommandParser(catalogue: .all).parse(words) {
       case .help(let text):
-        Console.write(text)
+        try Console.write(text)
         return ExitStatus.done.code
       case .run(let invocation):
         return try invocation.command.run(invocation).code

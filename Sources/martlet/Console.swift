@@ -7,19 +7,34 @@ internal import Glibc
 internal import Linux
 
 enum Console {
-  /// Writes a result as it is.
-  static func write(_ text: String) { write(text, to: STDOUT_FILENO) }
+  /// Writes a result as it is. A result that is lost, on a full disk, is a failure.
+  static func write(_ text: String) throws(Failure) {
+    do throws(Errno) {
+      try write(text, to: STDOUT_FILENO)
+    } catch {
+      throw Failure(
+        "cannot write the result", why: error.description,
+        remedy: "check where standard output goes")
+    }
+  }
 
   /// Tells a failure to the person: `martlet: error: WHAT: WHY; WHAT TO DO`.
-  static func tell(_ failure: Failure) { write("\(failure)\n", to: STDERR_FILENO) }
+  static func tell(_ failure: Failure) { note("\(failure)") }
 
   /// Writes a line of progress or advice.
-  static func note(_ text: String) { write("\(text)\n", to: STDERR_FILENO) }
+  static func note(_ text: String) {
+    // When standard error is closed, nobody is left to tell.
+    try? write("\(text)\n", to: STDERR_FILENO)
+  }
 
-  private static func write(_ text: String, to number: Int32) {
+  private static func write(_ text: String, to number: Int32) throws(Errno) {
     let stream = Descriptor(owning: number)
-    // Nobody is left to tell that nothing can be told.
-    try? stream.write(Array(text.utf8))
+    do throws(Errno) {
+      try stream.write(Array(text.utf8))
+    } catch {
+      _ = stream.release()
+      throw error
+    }
     _ = stream.release()
   }
 }

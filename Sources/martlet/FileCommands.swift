@@ -49,8 +49,8 @@ enum FileCommands {
       let answers = AgentClient.ask(agents, .put, target, body: bytes, as: Applied.self)
       for answer in answers.values {
         let state = isTrial ? "would run" : "runs"
-        Console.write("\(answer.host): \(state) revision \(answer.revision)\n")
-        Console.write(answer.changes.map { "  \($0)\n" }.joined())
+        try Console.write("\(answer.host): \(state) revision \(answer.revision)\n")
+        try Console.write(answer.changes.map { "  \($0)\n" }.joined())
       }
       return answers.tellFailures()
     })

@@ -114,12 +114,15 @@ enum InspectCommands {
       Column("HOST") { $0.host },
       Column("NICS") { $0.nics.map(\.device).joined(separator: ",") },
       Column("MAC") { $0.nics.map(\.mac.description).joined(separator: ",") },
-      Column("ADDRESSES") { $0.nics.flatMap(\.addresses).map(\.description).joined(separator: ",") },
+      Column("ADDRESSES") {
+        $0.nics.flatMap(\.addresses).map(\.description).joined(separator: ",")
+      },
       Column("PORTGROUP") { $0.nics.map(\.portgroup).joined(separator: ",") },
       Column("STATE") { $0.nics.map(\.state.rawValue).joined(separator: ",") },
     ],
     keyWords: "the name of a VM", keys: { [$0.name] }, hosts: { [$0.host] },
-    listExample: .init(line: "martlet vm list", effect: "every VM, where it runs and its addresses"),
+    listExample: .init(
+      line: "martlet vm list", effect: "every VM, where it runs and its addresses"),
     showExample: .init(line: "martlet vm show web1", effect: "its nics, ports and uplinks"))
 
   static let hosts = Inspection<HostStatus>(

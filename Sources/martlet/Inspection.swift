@@ -5,6 +5,7 @@
 
 internal import Base
 internal import HTTP
+internal import Model
 
 /// A noun whose rows agents tell.
 struct Inspection<Row: Codable & Sendable>: Sendable {
@@ -45,7 +46,7 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
     let answers = try rows(for: invocation)
     let status = answers.tellFailures()
     if status == .done || !answers.values.isEmpty {
-      Console.write(try Printer(invocation).list(answers.values, columns))
+      try Console.write(Printer(invocation).list(answers.values, columns))
     }
     return status
   }
@@ -53,25 +54,27 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
   @Sendable private func show(_ invocation: Invocation) throws -> ExitStatus {
     let name = invocation.argument("NAME")
     let answers = try rows(for: invocation)
-    let wanted = answers.values.filter { keys($0).contains { $0.lowercased() == name.lowercased() } }
+    let wanted = answers.values.filter {
+      keys($0).contains { $0.lowercased() == name.lowercased() }
+    }
     let status = answers.tellFailures()
     guard wanted.isEmpty else {
-      Console.write(try Printer(invocation).show(wanted))
+      try Console.write(Printer(invocation).show(wanted))
       return status
     }
-    let known = answers.values.compactMap { keys($0).first }
-    throw Failure(
-      "cannot find \(noun) \(name)", why: Self.words(known),
-      remedy: nearest(to: name, among: known).map { "did you mean \($0)?" }
-        ?? "see `martlet \(noun) list`")
+    throw Self.notThere(noun, name, among: answers.values.compactMap { keys($0).first })
   }
 
   /// What all agents know and the filters let through, with the agents that did not answer.
   private func rows(for invocation: Invocation) throws -> AgentAnswers<Row> {
     let agents = try AgentDirectory().agents(for: invocation)
     var answers = AgentAnswers<Row>()
-    guard let target = HTTPTarget(parsing: path) else {
+    guard var target = HTTPTarget(parsing: path) else {
       preconditionFailure("\(path) is a path of the API")
+    }
+    // An agent may leave out what is not asked for; what it tells is filtered again here.
+    if let name = invocation.options["switch"] {
+      target.query.append(.init(name: "switch", value: name))
     }
     if answersOneRow {
       answers = AgentClient.ask(agents, .get, target, as: Row.self)
@@ -85,14 +88,30 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
     }
     if let name = invocation.options["switch"], let `switch` {
       answers.values = answers.values.filter { `switch`($0) == name }
+      if answers.values.isEmpty { try checkSwitch(name, agents) }
     }
     answers.values = merge(answers.values)
     return answers
   }
 
-  private static func words(_ names: [String]) -> String {
-    let shown = names.prefix(20).joined(separator: ", ")
-    if names.isEmpty { return "there are none" }
-    return "the known ones are \(shown)" + (names.count > 20 ? " and \(names.count - 20) more" : "")
+  /// Nothing on a switch is an answer; nothing on a switch that does not exist is a mistake.
+  private func checkSwitch(_ name: String, _ agents: [Agent]) throws(Failure) {
+    let told = AgentClient.ask(
+      agents, .get, HTTPTarget(segments: ["v1", "switches"]), as: [SwitchStatus].self)
+    var known: [String] = []
+    for row in told.values.joined() where !known.contains(row.name) { known.append(row.name) }
+    if told.failures.isEmpty, !known.contains(name) {
+      throw Self.notThere("switch", name, among: known)
+    }
+  }
+
+  private static func notThere(_ noun: String, _ name: String, among known: [String]) -> Failure {
+    let shown = known.prefix(20).joined(separator: ", ")
+    let more = known.count > 20 ? " and \(known.count - 20) more" : ""
+    return Failure(
+      "cannot find \(noun) \(name)",
+      why: known.isEmpty ? "there are none" : "the known ones are \(shown)\(more)",
+      remedy: nearest(to: name, among: known).map { "did you mean \($0)?" }
+        ?? "see `martlet \(noun) list`")
   }
 }

@@ -30,7 +30,8 @@ enum MACCommands {
       let answers = AgentClient.ask(
         agents, .delete, HTTPTarget(segments: ["v1", "macs"], query: query), as: Flushed.self)
       if !answers.values.isEmpty {
-        Console.write("flushed \(answers.values.map(\.flushed).reduce(0, +)) addresses\n")
+        let count = answers.values.map(\.flushed).reduce(0, +)
+        try Console.write("flushed \(count) \(count == 1 ? "address" : "addresses")\n")
       }
       return answers.tellFailures()
     })

@@ -1,3 +1,4 @@
 // TEMPORARY
 internal import Base
+
 func yamlText(_ value: JSONValue) -> String { value.prettyText }

@@ -5,11 +5,13 @@
 
 /// The known word nearest to a mistyped one; nil when none is near.
 func nearest(to word: String, among known: [String]) -> String? {
+  // Every option of one letter is near to every other.
+  if word.count <= 2, word.hasPrefix("-") { return nil }
   let best = known.map { (word: $0, slips: slips(from: word, to: $0)) }
     .min { $0.slips < $1.slips }
   guard let best, best.slips <= max(1, word.count / 3) else {
     // Half a word is a suggestion too: `--time` for `--timeout`.
-    return word.count > 2 ? known.first { $0.hasPrefix(word) } : nil
+    return known.first { $0.hasPrefix(word) }
   }
   return best.word
 }

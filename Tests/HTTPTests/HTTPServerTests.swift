@@ -4,6 +4,7 @@ import Base
 import Glibc
 import HTTP
 import Linux
+import Synchronization
 import Testing
 
 @Suite struct HTTPServerTests {
@@ -76,9 +77,9 @@ import Testing
     let body = [UInt8](repeating: 65, count: 1024 * 1024)
     let target = HTTPTarget(segments: ["v1", "count"])
     #expect(try client.send(.put, target, body: body).status == 200)
-    let before = residentBytes()
+    let before = try residentBytes()
     for _ in 0..<200 { #expect(try client.send(.put, target, body: body).status == 200) }
-    #expect(residentBytes() - before < 100 * body.count, "200 bodies of 1 MiB")
+    #expect(try residentBytes() - before < 100 * body.count, "200 bodies of 1 MiB")
   }
 
   @Test func cutsOffAnEndlessBody() throws {
@@ -205,27 +206,15 @@ import Testing
   }
 }
 
-/// A thread of its own, because the client waits.
+/// A thread of its own, because the client waits. Can be kept in an array.
 final class JoinedThread: Sendable {
-  private let thread: pthread_t
+  private let thread: Mutex<Linux.Thread?>
 
   init(_ body: @escaping @Sendable () -> Void) {
-    final class Box {
-      let body: @Sendable () -> Void
-      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    // SAFETY: the box is retained here and released by the thread that runs it.
-    let context = unsafe Unmanaged.passRetained(Box(body)).toOpaque()
-    let code = unsafe pthread_create(
-      &thread, nil,
-      { context in
-        unsafe Unmanaged<Box>.fromOpaque(context!).takeRetainedValue().body()
-        return nil
-      }, context)
-    precondition(code == 0)
-    self.thread = thread
+    do throws(Errno) {
+      thread = Mutex(try Linux.Thread(named: "test", body))
+    } catch { preconditionFailure("cannot start a thread: \(error)") }
   }
 
-  func join() { pthread_join(thread, nil) }
+  func join() { thread.withLock { $0.take() }?.join() }
 }

@@ -1,8 +1,8 @@
 // Streamed responses: sent as they come, ended, cut off when the reader is slow, closed at stop.
 
 import Base
-import Glibc
 import HTTP
+import Linux
 import Testing
 
 @Suite struct HTTPStreamTests {
@@ -81,7 +81,11 @@ import Testing
       let stream = HTTPStream()
       let server = try serve(stream)
       let raw = try ask()
-      let sender = JoinedThread { while stream.send(Array("tick\n".utf8)) { usleep(10) } }
+      let sender = JoinedThread {
+        _ = MonotonicClock.wait(atMostNanoseconds: 10_000_000_000, everyNanoseconds: 10_000) {
+          !stream.send(Array("tick\n".utf8))
+        }
+      }
       _ = raw.read(until: "tick\n")
       server.stop()
       sender.join()

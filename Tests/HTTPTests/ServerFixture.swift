@@ -18,11 +18,7 @@ final class TemporaryFolder: Sendable {
     }!
   }
 
-  deinit {
-    // SAFETY: plain calls on a path; only socket and text files of the tests are in the folder.
-    unsafe unlink(path + "/s")
-    unsafe rmdir(path)
-  }
+  deinit { try? removeTree(path) }
 
   var socketPath: String { path + "/s" }
 
@@ -123,22 +119,14 @@ final class Shared<Value: Sendable>: Sendable {
 
 /// Waits until a state holds, at most ten seconds.
 func eventually(_ condition: () -> Bool) -> Bool {
-  for _ in 0..<10_000 {
-    if condition() { return true }
-    usleep(1000)
-  }
-  return condition()
+  MonotonicClock.wait(atMostNanoseconds: 10_000_000_000, until: condition)
 }
 
 /// The resident memory of this process (proc_pid_statm(5)).
-func residentBytes() -> Int {
-  // SAFETY: the stream is closed once; the buffer is lent for the read.
-  guard let stream = unsafe fopen("/proc/self/statm", "r") else { return 0 }
-  defer { unsafe fclose(stream) }
-  var buffer = [UInt8](repeating: 0, count: 256)
-  let count = unsafe fread(&buffer, 1, buffer.count, stream)
-  let fields = String(decoding: buffer.prefix(count), as: UTF8.self).split(separator: " ")
-  return Int(fields[1])! * 4096
+func residentBytes() throws -> Int {
+  let text = String(
+    decoding: try readFile("/proc/self/statm", limitBytes: 4096), as: UTF8.self)
+  return Int(text.split(separator: " ")[1])! * 4096
 }
 
 /// A router that the tests share: echo, a parameter, a failure, a large answer.

@@ -1,0 +1,193 @@
+// `list` and `show` from end to end: which agents are asked, how answers are merged and printed.
+
+import Base
+import HTTP
+import Linux
+import Model
+import Testing
+import Wire
+
+@Suite struct InspectTests {
+  let runtime: Runtime
+
+  init() throws { runtime = try Runtime() }
+
+  /// A lab of two hosts with a VM on each.
+  func startLab(_ name: String = "quickstart") throws {
+    try runtime.start(lab: name, AgentRows(host: "host1", number: 1))
+    try runtime.start(lab: name, AgentRows(host: "host2", number: 2))
+  }
+
+  @Test func theOnlyLabIsFound() throws {
+    try startLab()
+    let list = try runtime.run("port list")
+    #expect(list.status == 0 && list.errors.isEmpty)
+    #expect(
+      list.cells == [
+        [
+          "ID", "VM", "NIC", "MAC", "PORTGROUP", "VLAN", "HOST", "SWITCH", "STATE", "UPLINK",
+          "IN", "OUT", "DROPS",
+        ],
+        [
+          "web1-eth0", "web1", "eth0", "00:50:56:00:00:01", "web", "10", "host1", "dvs1", "up",
+          "uplink1", "43", "0", "7",
+        ],
+        [
+          "web2-eth0", "web2", "eth0", "00:50:56:00:00:02", "web", "10", "host2", "dvs1", "up",
+          "-", "44", "0", "7",
+        ],
+      ])
+    #expect(Set(list.lines.map(\.count)).count == 1, "columns line up")
+    #expect(try runtime.run("port list --no-headers").cells == Array(list.cells.dropFirst()))
+  }
+
+  @Test(arguments: [
+    ("switch list", 4, "dvs1 distributed host1,host2 1500 uplink1 1 2 1"),
+    ("portgroup list", 2, "web dvs1 10 2 loadbalance_srcid uplink1 -"),
+    ("uplink list", 3, "uplink1 vmnic0 host1 dvs1 up active up 10000 0 0 0"),
+    ("mac list", 5, "00:50:56:00:00:01 10 web1-eth0 web1 static - host1 dvs1"),
+    ("vm list", 3, "web1 host1 eth0 00:50:56:00:00:01 10.0.10.1/24 web up"),
+    ("host list", 3, "host1 1 2 1 1 5 42 0.1.0 -"),
+    ("mac list --switch dvs1 --host host1", 3, "00:00:00:00:00:aa 10 uplink1 - external 7"),
+    ("uplink list --host host2", 2, "uplink1 vmnic0 host2 dvs1 up active up - 0 0 0"),
+    ("switch list --switch vSwitch0", 3, "vSwitch0 standard host2 9000 - 0 0 0"),
+    ("switch list --host host2", 3, "dvs1 distributed host2 1500 uplink1 1 1 2"),
+    ("port list --switch vSwitch0", 1, "ID VM NIC MAC"),
+  ])
+  func tables(_ line: String, _ count: Int, _ row: String) throws {
+    try startLab()
+    let list = try runtime.run(line)
+    #expect(list.status == 0 && list.errors.isEmpty)
+    #expect(list.lines.count == count)
+    let rows = list.cells.map { $0.joined(separator: " ") }
+    #expect(rows.contains { $0.hasPrefix(row) }, "\(rows)")
+  }
+
+  @Test func jsonIsAnArrayOfObjects() throws {
+    try startLab()
+    struct Port: Decodable {
+      var id: String
+      var counters: [String: Int]
+      var drops: [String: Int]
+      var teamUplink: String?
+    }
+    for line in ["port list -o json", "port list --output=json", "port list -ojson"] {
+      let list = try runtime.run(line)
+      let ports = try JSONText.decode([Port].self, from: Array(list.output.utf8))
+      #expect(ports.map(\.id) == ["web1-eth0", "web2-eth0"])
+      #expect(ports[1].drops == ["forgedTransmit": 3, "vlanMismatch": 4])
+      #expect(ports[0].counters["packetsInUnicast"] == 41)
+      #expect(list.output.contains("\"teamUplink\": null"), "every object has every key")
+    }
+    let show = try runtime.run("port show web2 -o json")
+    #expect(try JSONText.decode([Port].self, from: Array(show.output.utf8)).count == 1)
+    #expect(try runtime.run("port list --switch vSwitch0 -o json").output == "[]\n")
+  }
+
+  @Test func yamlSaysTheSame() throws {
+    try startLab()
+    let list = try runtime.run("mac list --host host1 -o yaml")
+    #expect(list.status == 0)
+    #expect(list.lines.contains { $0.contains("type: static") })
+    #expect(list.lines.contains { $0.hasPrefix("- mac: ") }, "\(list.output)")
+  }
+
+  @Test func showTellsEverything() throws {
+    try startLab()
+    let show = try runtime.run("port show WEB1")
+    #expect(show.cells.contains(["counters.packetsInUnicast", "41"]))
+    #expect(show.cells.contains(["drops.forgedTransmit", "3"]))
+    #expect(!show.output.contains("web2"))
+    let policy = try runtime.run("portgroup show web")
+    #expect(
+      policy.cells.contains(["policy.teaming.policy", "loadbalance_srcid", "(default)"]))
+    let both = try runtime.run("uplink show vmnic0")
+    #expect(both.cells.filter { $0.first == "host" }.map { $0[1] } == ["host1", "host2"])
+    let vm = try runtime.run("vm show web1")
+    #expect(vm.cells.contains(["nics[0].addresses", "10.0.10.1/24"]))
+  }
+
+  @Test func aNameThatIsNotThereIsAnError() throws {
+    try startLab()
+    let show = try runtime.run("vm show web9")
+    #expect(show.status == 1 && show.output.isEmpty)
+    #expect(show.errors.contains("cannot find vm web9: the known ones are web1, web2; did you"))
+    let host = try runtime.run("port list --host hots1")
+    #expect(host.status == 1)
+    #expect(host.errors.contains("the hosts are host1, host2; did you mean --host host1?"))
+    let `switch` = try runtime.run("port list --switch dsv1")
+    #expect(`switch`.status == 1 && `switch`.output.isEmpty)
+    #expect(`switch`.errors.contains("the known ones are dvs1, vSwitch0; did you mean dvs1?"))
+  }
+
+  @Test func severalLabsWantAChoice() throws {
+    try startLab("red")
+    try startLab("blue")
+    let list = try runtime.run("vm list")
+    #expect(list.status == 1)
+    #expect(list.errors.contains("several are running: blue, red; name one with --lab"))
+    #expect(try runtime.run("vm list --lab red").lines.count == 3)
+    let wrong = try runtime.run("vm list --lab rde")
+    #expect(wrong.status == 1)
+    #expect(wrong.errors.contains("the labs are blue, red; did you mean --lab red?"))
+  }
+
+  @Test func withoutALabTheLocalAgentIsAsked() throws {
+    let none = try runtime.run("vm list")
+    #expect(none.status == 1)
+    #expect(none.errors.contains("no lab is running, and there is no \(runtime.folder)/agent.sock"))
+    try runtime.start(
+      socket: "\(runtime.folder)/agent.sock", AgentRows(host: "solo", number: 3).router)
+    #expect(try runtime.run("vm list --no-headers").cells[0][0] == "web3")
+    try startLab()
+    #expect(try runtime.run("vm list").lines.count == 3, "a lab comes first")
+    let path = "\(runtime.folder)/agent.sock"
+    #expect(try runtime.run("vm list --no-headers --socket \(path)").cells[0][0] == "web3")
+  }
+
+  @Test func aDeadAgentIsNamedAndTheOthersAreShown() throws {
+    try startLab()
+    try makeDirectory("\(runtime.folder)/labs/quickstart/hosts/host3")
+    let list = try runtime.run("vm list --no-headers")
+    #expect(list.status == 1)
+    #expect(list.cells.map { $0[0] } == ["web1", "web2"])
+    #expect(list.errors.hasPrefix("martlet: error: host host3: cannot GET /v1/vms at "))
+    #expect(list.errors.split(separator: "\n").count == 1)
+    let show = try runtime.run("vm show web1 -o json")
+    #expect(show.status == 1 && show.output.contains("\"web1\""))
+  }
+
+  @Test func anAgentOfAnotherVersionIsNamed() throws {
+    try startLab()
+    var router = HTTPRouter()
+    router.on(.get, "/v1/vms") { _ in .json([["name": 5]]) }
+    let folder = "\(runtime.folder)/labs/quickstart/hosts/host3"
+    try makeDirectory(folder)
+    try runtime.start(socket: "\(folder)/agent.sock", router)
+    let vms = try runtime.run("vm list --no-headers")
+    #expect(vms.status == 1 && vms.lines.count == 2)
+    #expect(vms.errors.contains("cannot read the answer of host3: [0].name: "))
+    let ports = try runtime.run("port list --no-headers")
+    #expect(ports.errors.contains("host host3: cannot GET /v1/ports: there is no such path"))
+  }
+
+  @Test func aLargeTableComesWhole() throws {
+    var rows = try AgentRows(host: "host1", number: 1)
+    let row = rows.macs[1]
+    rows.macs = (0..<5000 as Range<UInt64>).map { number in
+      var row = row
+      row.mac = MACAddress(rawValue: number)
+      return row
+    }
+    try runtime.start(lab: "quickstart", rows)
+    #expect(try runtime.run("mac list --no-headers").lines.count == 5000)
+    let list = try runtime.run("mac list -o json")
+    #expect(try JSONText.decode([MACEntryStatus].self, from: Array(list.output.utf8)) == rows.macs)
+  }
+
+  @Test func flushSumsWhatAgentsForgot() throws {
+    try startLab()
+    #expect(try runtime.run("mac flush").output == "flushed 6 addresses\n")
+    #expect(try runtime.run("mac flush --vlan 10 --host host2").output == "flushed 1 address\n")
+  }
+}

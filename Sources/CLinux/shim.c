@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -160,4 +161,26 @@ int clinux_link_speed(int socket, const char *device) {
   if (ioctl(socket, SIOCETHTOOL, &request) < 0) return -1;
   uint32_t speed = question.settings.speed;
   return speed == (uint32_t)SPEED_UNKNOWN || speed > INT_MAX ? 0 : (int)speed;
+}
+
+int clinux_open_device_file(const char *device, const char *file) {
+  // A sysfs of this namespace, mounted nowhere; it goes when its last file is closed.
+  int context = (int)syscall(SYS_fsopen, "sysfs", 1 /* FSOPEN_CLOEXEC */);
+  if (context < 0) return -1;
+  int mount = -1, result = -1;
+  if (syscall(SYS_fsconfig, context, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0) == 0)
+    mount = (int)syscall(SYS_fsmount, context, 1 /* FSMOUNT_CLOEXEC */, 0);
+  if (mount >= 0) {
+    char path[128];
+    int count = snprintf(path, sizeof path, "class/net/%s/%s", device, file);
+    if (count > 0 && (size_t)count < sizeof path)
+      result = openat(mount, path, O_RDONLY | O_CLOEXEC);
+    else
+      errno = ENAMETOOLONG;
+  }
+  int error = errno;
+  if (mount >= 0) close(mount);
+  close(context);
+  errno = error;
+  return result;
 }

@@ -28,7 +28,7 @@ extension Errno {
 }
 
 /// Runs a call that returns -1 on failure, again while a signal interrupts it.
-func retried<Number: SignedInteger>(_ call: () -> Number) throws(Errno) -> Number {
+package func retried<Number: SignedInteger>(_ call: () -> Number) throws(Errno) -> Number {
   while true {
     let result = call()
     if result >= 0 { return result }

@@ -1,7 +1,8 @@
 // Files and folders: whole reads with a bound, atomic writes, listings, removal of own trees.
 //
 // A file that must survive a crash is written beside its place, flushed, and renamed over it, and
-// then its folder is flushed: a reader sees the old content or the new one, never a part (rename(2)).
+// then its folder is flushed: a reader sees the old content or the new one, never a part of
+// either (rename(2)).
 
 public import Base
 internal import CLinux

@@ -1,8 +1,8 @@
 // Network namespaces with names, as `ip netns` makes them (network_namespaces(7), ip-netns(8)).
 //
 // A named namespace is a file in /run/netns on which the namespace is bind-mounted; that mount
-// keeps it alive. Invariant: only threads made for the purpose change their namespace, so no thread of a
-// pool or of a caller is ever left in the wrong one.
+// keeps it alive. Invariant: only threads made for the purpose change their namespace, so no thread
+// of a pool or of a caller is ever left in the wrong one.
 
 public import Base
 internal import CLinux

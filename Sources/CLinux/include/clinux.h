@@ -65,3 +65,6 @@ int clinux_pidfd_send_signal(int descriptor, int signal);
 int clinux_link_state(int socket, const char *device);
 // Megabits per second; 0 when the device does not know.
 int clinux_link_speed(int socket, const char *device);
+// Opens /sys/class/net/DEVICE/FILE as the calling thread's network namespace has it, whatever is
+// mounted on /sys (fsopen(2), Linux 5.2; root).
+int clinux_open_device_file(const char *device, const char *file);

@@ -1,9 +1,12 @@
-// `host run`: the agent of this host, in the foreground.
+// `host run`: the agent of this host, in the foreground. `host keep`: the small process that holds its
+// TAPs while it is away.
 
 internal import Base
+internal import HostAgent
+internal import Linux
 
 enum HostCommands {
-  static let all = [run]
+  static let all = [run, keep]
 
   private static let run = Command(
     noun: "host", verb: "run", summary: "run the agent of this host until it is told to stop",
@@ -14,15 +17,47 @@ enum HostCommands {
       .init(
         name: "host", value: "NAME", summary: "the name of this host in the file", isRequired: true),
       .init(
-        name: "socket", value: "PATH", summary: "where it answers (/run/martlet/agent.sock)"),
+        name: "socket", value: "PATH", summary: "where it answers (\(AgentOptions.defaultSocketPath))"),
       .init(
         name: "state-dir", value: "DIR",
-        summary: "where it keeps its last good configuration (/var/lib/martlet)"),
+        summary: "where it keeps what outlives it (\(AgentOptions.defaultStateDirectory))"),
+      .init(
+        name: "netns-prefix", value: "PREFIX",
+        summary: "a VM's network namespace is PREFIX and its name (no prefix)"),
     ],
     examples: [
       .init(
         line: "martlet host run --config quickstart.yaml --host host1",
         effect: "this machine becomes host1")
     ],
-    run: { _ in throw Unconnected.failure("host run") })
+    run: { invocation in
+      try HostAgent(options(invocation)).run()
+      return .done
+    })
+
+  private static func options(_ invocation: Invocation) -> AgentOptions {
+    var options = AgentOptions(
+      configPath: invocation.options["config"] ?? "", host: invocation.options["host"] ?? "")
+    if let path = invocation.options["socket"] { options.socketPath = path }
+    if let path = invocation.options["state-dir"] { options.stateDirectory = path }
+    if let prefix = invocation.options["netns-prefix"] { options.namespacePrefix = prefix }
+    return options
+  }
+
+  private static let keep = Command(
+    noun: "host", verb: "keep",
+    summary: "hold the TAPs of an agent while it is away (the agent starts this itself)",
+    options: [
+      .init(name: "socket", value: "PATH", summary: "where the agent finds it", isRequired: true)
+    ],
+    examples: [
+      .init(
+        line: "martlet host keep --socket /var/lib/martlet/keeper.sock",
+        effect: "guests keep their links while the agent restarts")
+    ],
+    run: { invocation in
+      var service = try KeeperService(path: invocation.options["socket"] ?? "")
+      service.run()
+      return .done
+    })
 }

@@ -1,0 +1,4 @@
+// What this Martlet calls itself.
+
+/// The version of the whole program.
+public let martletVersion = "0.1.0"

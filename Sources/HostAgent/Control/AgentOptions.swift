@@ -1,0 +1,29 @@
+// What `martlet host run` is told.
+
+/// How an agent runs.
+public struct AgentOptions: Hashable, Sendable {
+  public static let defaultSocketPath = "/run/martlet/agent.sock"
+  public static let defaultStateDirectory = "/var/lib/martlet"
+
+  /// The topology file.
+  public var configPath: String
+  /// Which host of the topology this is.
+  public var host: String
+  /// Where the API listens.
+  public var socketPath = Self.defaultSocketPath
+  /// Where the agent keeps what must survive it: port ids, the last good configuration.
+  public var stateDirectory = Self.defaultStateDirectory
+  /// A VM's namespace is this prefix and its name.
+  public var namespacePrefix = ""
+  /// The program that runs the keeper: `host keep --socket PATH` is added.
+  public var executable = "/proc/self/exe"
+
+  public init(configPath: String, host: String) {
+    self.configPath = configPath
+    self.host = host
+  }
+
+  var keeperSocketPath: String { "\(stateDirectory)/keeper.sock" }
+  var portsPath: String { "\(stateDirectory)/ports.json" }
+  var lastConfigPath: String { "\(stateDirectory)/last-config.yaml" }
+}

@@ -1,0 +1,157 @@
+// Applying a configuration: everything that can fail is tried before anything changes, and the worker
+// swaps each switch's plan between two batches.
+//
+//   1 compile        every switch of this host, on copies of the planners; a failure ends it here
+//   2 detach         ports that go or whose device changes
+//   3 swap           the plan; frames of ports that stay never notice
+//   4 attach         new ports and uplinks, each on its own: a port that cannot be attached is down,
+//                    with its reason in the status, and the others work
+//   5 remember       port ids and the configuration, for the next start
+
+internal import Attachments
+internal import Base
+internal import ConfigFile
+internal import Dataplane
+internal import FrameMemory
+internal import HTTP
+internal import Linux
+internal import Model
+internal import Planner
+
+extension ControlState {
+  /// Reads the configuration file and applies it. Nothing changes when it has errors.
+  mutating func reload() throws(ConfigErrors) {
+    let topology = try Self.load(options)
+    do throws(Failure) { try apply(topology) } catch { throw ConfigErrors(error) }
+  }
+
+  /// The topology in the configuration file, which must declare this host.
+  static func load(_ options: AgentOptions) throws(ConfigErrors) -> Topology {
+    let topology = try TopologyFile.load(path: options.configPath)
+    guard topology.host(named: options.host) != nil else {
+      throw ConfigErrors(
+        Failure(
+          "cannot run host \(options.host)", why: "\(options.configPath) declares no such host",
+          remedy: "use one of: \(topology.hosts.map(\.name).joined(separator: ", "))"))
+    }
+    return topology
+  }
+
+  /// The port ids of the agent that ran here before; none when there was none.
+  static func rememberedDirectories(_ options: AgentOptions) throws(Failure)
+    -> [String: PortDirectory]
+  {
+    guard let text = try readFileIfPresent(options.portsPath, limitBytes: 1 << 20) else { return [:] }
+    return try JSONText.decode([String: PortDirectory].self, from: text)
+  }
+
+  mutating func apply(_ topology: Topology) throws(Failure) {
+    let draft = try compile(topology)
+    let old = switches
+    for planned in old { detachChanged(planned, in: draft.switches) }
+    self.topology = topology
+    revision += 1
+    planners = draft.planners
+    directories = draft.directories
+    switches = draft.switches
+    problems = [:]
+    for planned in switches { swapPlan(planned) }
+    for gone in old where plannedSwitch(named: gone.name) == nil { clear(gone) }
+    for planned in switches { attachMissing(planned) }
+    if revision == 1 { dropOrphans() }
+    try remember()
+  }
+
+  private struct Compiled {
+    var planners: [String: SwitchPlanner] = [:]
+    var directories: [String: PortDirectory]
+    var switches: [PlannedSwitch] = []
+  }
+
+  private func compile(_ topology: Topology) throws(Failure) -> Compiled {
+    var compiled = Compiled(directories: directories)
+    for hostSwitch in topology.switches(onHost: options.host) {
+      let name = hostSwitch.name
+      var planner = planners[name] ?? SwitchPlanner()
+      compiled.directories[name, default: PortDirectory()].update(for: topology, switch: name)
+      let planned = try planner.plan(
+        hostSwitch, in: topology, directory: compiled.directories[name]!, revision: revision + 1)
+      compiled.planners[name] = planner
+      compiled.switches.append(planned)
+    }
+    return compiled
+  }
+
+  /// Takes attachments away from ports that the new plan has not, or has with another device.
+  private mutating func detachChanged(_ planned: PlannedSwitch, in new: [PlannedSwitch]) {
+    let name = planned.name
+    let next = new.first { $0.name == name }
+    for port in planned.ports {
+      let stays = next?.ports.contains { $0.hasSameAttachment(as: port) } ?? false
+      guard !stays else { continue }
+      detach(port.index, of: name)
+      let isDeclared = new.contains { $0.ports.contains { $0.key == port.key } }
+      if !isDeclared { removeDevice(port) }
+    }
+    for uplink in planned.uplinks {
+      let stays = next?.uplinks.contains { $0.index == uplink.index && $0.nic == uplink.nic }
+      if stays != true { detachUplink(uplink, of: name) }
+    }
+  }
+
+  private mutating func removeDevice(_ port: PlannedPort) {
+    do throws(Failure) { try taps.remove(port.key) } catch {
+      AgentLog.write("cannot remove the device of \(port.label): \(error.why)")
+    }
+  }
+
+  private func swapPlan(_ planned: PlannedSwitch) {
+    worker.perform { state in
+      let runtime: SwitchRuntime
+      if let known = state.runtime(named: planned.name) {
+        runtime = known
+      } else {
+        // The table's seed only has to be unknown to guests.
+        var random = SystemRandomNumberGenerator()
+        runtime = SwitchRuntime(name: planned.name, seed: random.next())
+        state.add(runtime)
+      }
+      _ = runtime.network.apply(planned.makePlan(), now: MonotonicClock.now())
+    }
+  }
+
+  /// A switch that is not declared any more forwards nothing.
+  private func clear(_ planned: PlannedSwitch) {
+    let name = planned.name
+    worker.perform { state in
+      guard let runtime = state.runtime(named: name) else { return }
+      _ = runtime.network.apply(.empty(), now: MonotonicClock.now())
+    }
+  }
+
+  func detach(_ port: PortIndex, of name: String) {
+    worker.perform { state in
+      _ = state.detach(port, of: name, now: MonotonicClock.now())
+    }
+  }
+
+  func detachUplink(_ uplink: PlannedUplink, of name: String) {
+    worker.perform { state in
+      state.unwatch(uplink.index, of: name)
+      _ = state.detach(uplink.index, of: name, now: MonotonicClock.now())
+    }
+  }
+
+  private mutating func dropOrphans() {
+    do throws(Failure) { try taps.dropOrphans() } catch {
+      AgentLog.write("cannot remove devices that are not declared: \(error.why)")
+    }
+  }
+
+  /// Port ids survive a restart, and the last good configuration can be looked at.
+  private func remember() throws(Failure) {
+    try AtomicFile.write(try JSONText.encode(directories), to: options.portsPath)
+    let text = try readFile(options.configPath, limitBytes: 1 << 20)
+    try AtomicFile.write(text, to: options.lastConfigPath)
+  }
+}

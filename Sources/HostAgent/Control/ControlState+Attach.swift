@@ -1,0 +1,64 @@
+// Giving ports and uplinks their devices, at start, after a change, and when a device comes back.
+
+internal import Attachments
+internal import Base
+internal import FrameMemory
+internal import Linux
+internal import Model
+internal import Planner
+
+extension ControlState {
+  /// Attaches every port and uplink of a switch that has no attachment yet.
+  mutating func attachMissing(_ planned: PlannedSwitch) {
+    let attached = attachedPorts(of: planned.name)
+    for uplink in planned.uplinks where !attached.contains(uplink.index) {
+      attach(uplink, of: planned)
+    }
+    for port in planned.ports where !attached.contains(port.index) { attach(port, of: planned) }
+  }
+
+  private func attachedPorts(of name: String) -> Set<PortIndex> {
+    worker.perform { state in
+      guard let runtime = state.runtime(named: name) else { return [] }
+      return Set(
+        runtime.attachments.indices.filter { runtime.attachments[$0] != nil }.map {
+          PortIndex($0)
+        })
+    }
+  }
+
+  private mutating func attach(_ port: PlannedPort, of planned: PlannedSwitch) {
+    do throws(Failure) {
+      let tap = try taps.open(port, mtu: planned.hostSwitch.mtu)
+      give(tap, to: port.index, of: planned.name)
+      problems[port.label] = nil
+    } catch { note(error, as: port.label) }
+  }
+
+  private mutating func attach(_ uplink: PlannedUplink, of planned: PlannedSwitch) {
+    do throws(Failure) {
+      let name = planned.name
+      let socket = try UplinkPorts.open(uplink.nic, mtu: planned.hostSwitch.mtu)
+      let watch = Handover(
+        try UplinkWatch(nic: uplink.nic, switchName: name, port: uplink.index))
+      give(socket, to: uplink.index, of: name)
+      // Asked after the monitor listens: what changes from here on is an event.
+      let isUp = try DeviceControl.hasLink(uplink.nic)
+      worker.perform { $0.watch(watch.value, isUp: isUp, now: MonotonicClock.now()) }
+      problems[uplink.nic] = nil
+    } catch { note(error, as: uplink.nic) }
+  }
+
+  private func give(_ attachment: any Attachment, to port: PortIndex, of name: String) {
+    let parcel = Handover(attachment)
+    worker.perform { state in
+      state.attach(parcel.value, to: port, of: name, now: MonotonicClock.now())
+    }
+  }
+
+  private mutating func note(_ failure: Failure, as name: String) {
+    guard problems[name] != failure.why else { return }
+    problems[name] = failure.why
+    AgentLog.write("\(name) is not attached: \(failure.what): \(failure.why)")
+  }
+}

@@ -1,0 +1,47 @@
+// What the control thread owns: what is declared, what was compiled from it, and the ports' devices.
+
+internal import Base
+internal import Linux
+internal import Model
+internal import Planner
+
+/// The state of an agent outside the data path.
+struct ControlState: ~Copyable {
+  let options: AgentOptions
+  let worker: Worker
+  let startedAt: MonotonicTime
+  var taps: TapPorts
+  var topology = Topology(name: "")
+  /// Counts configurations that were applied, from 1.
+  var revision: UInt64 = 0
+  /// By switch name.
+  var planners: [String: SwitchPlanner] = [:]
+  var directories: [String: PortDirectory] = [:]
+  var switches: [PlannedSwitch] = []
+  /// Why a port or uplink has no attachment, by what it is called.
+  var problems: [String: String] = [:]
+  var isStopping = false
+
+  init(options: AgentOptions, worker: Worker, taps: consuming TapPorts) {
+    self.options = options
+    self.worker = worker
+    self.taps = taps
+    startedAt = MonotonicClock.now()
+  }
+
+  func plannedSwitch(named name: String) -> PlannedSwitch? { switches.first { $0.name == name } }
+}
+
+extension PlannedSwitch {
+  var name: String { hostSwitch.name }
+}
+
+extension PlannedPort {
+  /// For messages: `web1/eth0`.
+  var label: String { "\(key.vm)/\(key.device)" }
+
+  /// Whether the same attachment can serve another plan's port.
+  func hasSameAttachment(as other: PlannedPort) -> Bool {
+    index == other.index && id == other.id && key == other.key && mac == other.mac
+  }
+}

@@ -1,0 +1,83 @@
+// The host agent: reads what is declared for its host, runs the switches, and answers questions.
+//
+//   main thread      control: configuration, devices, notices from the worker, signals
+//   worker thread    every frame of every switch, link events, timers
+//   HTTP threads     the API; they hand their questions to the control thread
+//
+// Configuration comes from a file for now. A controller will replace the reading of the file, not what
+// follows it: a topology in, plans and attachments out.
+
+internal import Base
+internal import HTTP
+internal import Linux
+public import Model
+internal import Planner
+
+/// Runs the switches of one host until it is told to end.
+public struct HostAgent: ~Copyable {
+  /// Ports that could not be attached are tried again this often.
+  private static let retryNanoseconds: UInt64 = 1_000_000_000
+
+  private var state: ControlState
+  private var threads: AgentThreads
+  private let server: HTTPServer
+
+  /// Starts the agent with the configuration in its file.
+  ///
+  /// Fails when the file has errors or another agent serves the socket; then nothing was changed.
+  public init(_ options: AgentOptions) throws(ConfigErrors) {
+    let topology = try ControlState.load(options)
+    do throws(Failure) {
+      try makeDirectory(options.stateDirectory, mode: 0o700)
+      let threads = try AgentThreads()
+      // The API first: its socket is what says that another agent runs, before anything is touched.
+      let mailbox = threads.mailbox
+      let server = try HTTPServer(socketPath: options.socketPath) {
+        AgentAPI.respond(to: $0, mailbox)
+      }
+      let keeper = try KeeperClient(
+        path: options.keeperSocketPath,
+        starting: [options.executable, "host", "keep", "--socket", options.keeperSocketPath])
+      let taps = try TapPorts(keeper: keeper, namespacePrefix: options.namespacePrefix)
+      var state = ControlState(options: options, worker: threads.worker, taps: taps)
+      state.directories = try ControlState.rememberedDirectories(options)
+      try state.apply(topology)
+      self.state = state
+      self.threads = threads
+      self.server = server
+    } catch { throw ConfigErrors(error) }
+  }
+
+  /// Serves until SIGTERM or SIGINT. SIGHUP reads the configuration again.
+  ///
+  /// Devices stay, with their links up: the keeper holds them for the next agent.
+  public consuming func run() {
+    AgentLog.write("\(state.options.host) runs \(state.switches.count) switches")
+    while !state.isStopping {
+      threads.poller.wait(timeoutNanoseconds: state.problems.isEmpty ? nil : Self.retryNanoseconds)
+      if threads.poller.count == 0 { state.retry() }
+      for index in 0..<threads.poller.count {
+        switch threads.poller[index].token {
+        case AgentThreads.mailboxToken: threads.mailbox.run(&state)
+        case AgentThreads.noticeToken: for notice in threads.notices.takeAll() { state.handle(notice) }
+        default: handleSignals()
+        }
+      }
+    }
+    threads.mailbox.close()
+    server.stop()
+    state.worker.stop()
+  }
+
+  private mutating func handleSignals() {
+    while let signal = threads.signals.next() {
+      if signal != .hangUp {
+        state.isStopping = true
+        continue
+      }
+      do throws(ConfigErrors) { try state.reload() } catch {
+        AgentLog.write("the configuration is not applied:\n\(error)")
+      }
+    }
+  }
+}

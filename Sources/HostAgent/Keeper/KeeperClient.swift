@@ -1,0 +1,73 @@
+// The agent's side of the keeper.
+
+internal import Base
+internal import Linux
+
+/// A connection to the keeper, which is started when it does not answer.
+struct KeeperClient: ~Copyable, Sendable {
+  private static let startNanoseconds: UInt64 = 5_000_000_000
+
+  private let socket: UnixSocket
+
+  /// Connects to the keeper at `path`; starts one with `command` when there is none.
+  init(path: String, starting command: [String]) throws(Failure) {
+    if let socket = try? UnixSocket(connectingTo: path) {
+      self.socket = socket
+      return
+    }
+    var keeper = ChildProcess.Command(command)
+    keeper.startsSession = true
+    _ = try ChildProcess(keeper)
+    var failure = Errno.notFound
+    var connected: UnixSocket?
+    _ = MonotonicClock.wait(atMostNanoseconds: Self.startNanoseconds) {
+      do throws(Errno) { connected = try UnixSocket(connectingTo: path) } catch { failure = error }
+      return connected != nil
+    }
+    guard let connected else {
+      throw failure.failure(
+        "cannot reach the keeper at \(path)", remedy: "look into the agent's log for its error")
+    }
+    socket = connected
+  }
+
+  /// Gives the keeper a second descriptor of an open file under a name.
+  func put(_ descriptor: Int32, as name: String) throws(Failure) {
+    try exchange(.put(name), descriptors: [descriptor])
+  }
+
+  /// Lets the keeper close what it has under a name.
+  func drop(_ name: String) throws(Failure) { try exchange(.drop(name)) }
+
+  /// Calls `body` with every name and descriptor that the keeper has.
+  func list(_ body: (String, consuming Descriptor) -> Void) throws(Failure) {
+    do throws(Errno) {
+      try socket.send(KeeperRequest.list.bytes)
+      while var message = try socket.receive() {
+        guard case .have(let name) = KeeperAnswer(message.bytes) else { return }
+        if let descriptor = message.takeDescriptor() { body(name, descriptor) }
+      }
+      throw .noProcess
+    } catch { throw Self.lost(error) }
+  }
+
+  private func exchange(_ request: KeeperRequest, descriptors: [Int32] = []) throws(Failure) {
+    let answer: KeeperAnswer
+    do throws(Errno) {
+      try socket.send(request.bytes, descriptors: descriptors)
+      guard let message = try socket.receive() else { throw .noProcess }
+      answer = KeeperAnswer(message.bytes)
+    } catch { throw Self.lost(error) }
+    guard answer == .ok else {
+      throw Failure(
+        "cannot keep a descriptor", why: "the keeper answered \(answer)",
+        remedy: "restart the agent with fewer ports")
+    }
+  }
+
+  private static func lost(_ error: Errno) -> Failure {
+    error.failure(
+      "lost the keeper of TAP descriptors",
+      remedy: "restart the agent: guests keep their devices, their links may blink")
+  }
+}

@@ -1,0 +1,72 @@
+// VM ports: a persistent TAP in the VM's namespace for each vNIC.
+//
+// A TAP outlives the agent twice over: the keeper holds a descriptor of it, so that its link stays up
+// while the agent is away, and the device itself is persistent, so that it is there even when both were
+// killed. An agent that starts adopts what the keeper has, then what the namespace has, and makes only
+// what is missing.
+
+internal import Attachments
+internal import Base
+internal import Linux
+internal import Planner
+
+/// Opens and closes the TAPs of a host.
+struct TapPorts: ~Copyable, Sendable {
+  private let keeper: KeeperClient
+  private let namespacePrefix: String
+  /// What the keeper had when the agent started, until it is asked for.
+  private var orphans: [String: Int32] = [:]
+
+  /// `namespacePrefix` and a VM's name make the name of its namespace.
+  init(keeper: consuming KeeperClient, namespacePrefix: String) throws(Failure) {
+    self.keeper = keeper
+    self.namespacePrefix = namespacePrefix
+    var found: [String: Int32] = [:]
+    try self.keeper.list { name, descriptor in found[name] = descriptor.release() }
+    orphans = found
+  }
+
+  deinit { for number in orphans.values { _ = Descriptor(owning: number) } }
+
+  /// The attachment of a port, adopted or made, its device configured and up.
+  mutating func open(_ port: PlannedPort, mtu: Int) throws(Failure) -> TapAttachment {
+    let namespace = try NetworkNamespace.open(named: namespacePrefix + port.key.vm)
+    let name = Self.keptName(port.key)
+    let device: TapDevice
+    if let known = adopted(name) {
+      device = known
+    } else {
+      device = try TapDevice.open(
+        name: port.key.device, namespace: namespace, isPersistent: true)
+    }
+    try DeviceControl.configure(
+      port.key.device, in: namespace, mac: port.mac, mtu: mtu)
+    try keeper.put(device.descriptor.number, as: name)
+    return TapAttachment(device, label: "tap \(port.key.vm):\(port.key.device)")
+  }
+
+  /// Removes the device of a port that is no longer declared. Its attachment must be closed.
+  mutating func remove(_ key: PortKey) throws(Failure) {
+    try keeper.drop(Self.keptName(key))
+    guard let namespace = try? NetworkNamespace.open(named: namespacePrefix + key.vm) else { return }
+    try DeviceControl.delete(key.device, in: namespace)
+  }
+
+  /// Lets go of what the keeper has for ports that are not declared any more, and of their devices.
+  mutating func dropOrphans() throws(Failure) {
+    for (name, number) in orphans {
+      _ = Descriptor(owning: number)
+      orphans[name] = nil
+      let words = name.split(separator: "/", maxSplits: 1).map(String.init)
+      if words.count == 2 { try remove(PortKey(vm: words[0], device: words[1])) }
+    }
+  }
+
+  private mutating func adopted(_ name: String) -> TapDevice? {
+    guard let number = orphans.removeValue(forKey: name) else { return nil }
+    // A device that is gone (its namespace was deleted) cannot be adopted; a new one is made.
+    return try? TapDevice(adopting: Descriptor(owning: number))
+  }
+
+  private static func keptName(_ key: PortKey) -> String { "\(key.vm)/\(key.device)" }
+}

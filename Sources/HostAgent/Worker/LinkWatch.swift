@@ -1,0 +1,86 @@
+// Which uplinks have a carrier, as soon as that can be known.
+//
+// A lost carrier shows in the kernel's counter of carrier changes at once, while the netlink event may be
+// held back for up to a second; a carrier that came back is trusted only when the event says so, because
+// before it the device throws frames away. So the worker looks at the counters every millisecond in
+// which it is awake anyway, and at the events when they come. While it sleeps no frame can be lost.
+
+internal import Base
+internal import Dataplane
+internal import FrameMemory
+internal import Linux
+internal import Netlink
+
+/// The nic of an uplink, watched.
+final class UplinkWatch {
+  let nic: String
+  let switchName: String
+  let port: PortIndex
+  private let probe: LinkProbe
+
+  /// For a device of the calling thread's namespace.
+  init(nic: String, switchName: String, port: PortIndex) throws(Failure) {
+    self.nic = nic
+    self.switchName = switchName
+    self.port = port
+    probe = try LinkProbe(nic)
+  }
+
+  var hasCarrier: Bool { probe.hasCarrier() }
+}
+
+/// Watches the links of the host's namespace.
+struct LinkWatch: ~Copyable, Sendable {
+  static let probeNanoseconds: UInt64 = 1_000_000
+
+  private let monitor: LinkMonitor
+  private var nextProbe = MonotonicTime.zero
+
+  /// For the calling thread's namespace.
+  init() throws(Failure) { monitor = try LinkMonitor() }
+
+  var descriptor: Int32 { monitor.descriptor }
+
+  /// Looks for lost carriers, at most once a millisecond.
+  mutating func probe(_ state: inout WorkerState, now: MonotonicTime) {
+    guard now >= nextProbe else { return }
+    nextProbe = now.advanced(byNanoseconds: Self.probeNanoseconds)
+    for index in state.uplinks.indices where !state.uplinks[index].hasCarrier {
+      state.setLink(state.uplinks[index], isUp: false, now: now)
+    }
+  }
+
+  /// Takes in what the kernel told.
+  mutating func readEvents(_ state: inout WorkerState, _ notices: NoticeBoard, now: MonotonicTime) {
+    let events: [LinkEvent]
+    do throws(Failure) { events = try monitor.readEvents() } catch {
+      // What the socket cannot tell any more, a fresh look at every nic can.
+      events = [.overrun]
+    }
+    for event in events {
+      switch event {
+      case .changed(let link): changed(link, &state, notices, now: now)
+      case .removed(_, let name): removed(name, &state, notices, now: now)
+      case .overrun: notices.post([.linksLost])
+      }
+    }
+  }
+
+  private func changed(
+    _ link: Link, _ state: inout WorkerState, _ notices: NoticeBoard, now: MonotonicTime
+  ) {
+    guard let uplink = state.uplinks.first(where: { $0.nic == link.name }) else {
+      return notices.post([.nicAppeared])
+    }
+    // The event may be older than the counter.
+    state.setLink(uplink, isUp: link.isLinkUp && uplink.hasCarrier, now: now)
+  }
+
+  private func removed(
+    _ name: String, _ state: inout WorkerState, _ notices: NoticeBoard, now: MonotonicTime
+  ) {
+    guard let uplink = state.uplinks.first(where: { $0.nic == name }) else { return }
+    state.setLink(uplink, isUp: false, now: now)
+    notices.post([.attachmentGone(switch: uplink.switchName, port: uplink.port)])
+  }
+}

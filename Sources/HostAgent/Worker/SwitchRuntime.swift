@@ -1,0 +1,156 @@
+// A switch that runs: the pure data plane, the attachments of its ports, and what waits for time to pass.
+
+internal import Attachments
+internal import Base
+internal import Dataplane
+internal import FrameMemory
+internal import Protocols
+
+/// One switch with its attachments.
+///
+/// - Thread: the worker's, from the moment it is handed over.
+final class SwitchRuntime {
+  /// Deliveries of one batch: room for a broadcast to every port, several times over.
+  static let deliveryCapacity = 16_384
+
+  let name: String
+  var network: Switch
+  private(set) var attachments: [(any Attachment)?]
+  private var deliveries: DeliveryList
+  private var announcements: AnnouncementSchedule
+  /// What each attachment had dropped on receive when it was last asked.
+  private var countedDrops: [ReceiveDrops]
+  /// Things that the control thread must look into.
+  private(set) var notices: [Notice] = []
+
+  /// Something that the worker saw and others must act on.
+  enum Notice: Equatable, Sendable {
+    /// The device behind a port is gone.
+    case attachmentGone(switch: String, port: PortIndex)
+    /// A network device came to be, perhaps one that an uplink waits for.
+    case nicAppeared
+    /// Link events were lost: look at every link.
+    case linksLost
+  }
+
+  init(name: String, limits: SwitchLimits = SwitchLimits(), seed: UInt64) {
+    self.name = name
+    network = Switch(limits: limits, seed: seed)
+    attachments = Array(repeating: nil, count: limits.ports)
+    countedDrops = Array(repeating: ReceiveDrops(), count: limits.ports)
+    deliveries = DeliveryList(capacity: Self.deliveryCapacity, portCapacity: limits.ports)
+    announcements = AnnouncementSchedule(portCapacity: limits.ports)
+  }
+
+  func attach(_ attachment: any Attachment, to port: PortIndex, now: MonotonicTime) {
+    attachments[port.index] = attachment
+    countedDrops[port.index] = attachment.receiveDrops
+    network.setAttached(port, true, now: now)
+  }
+
+  /// Takes a port's attachment away; nil when there was none.
+  func detach(_ port: PortIndex, now: MonotonicTime) -> (any Attachment)? {
+    let attachment = attachments[port.index]
+    attachments[port.index] = nil
+    announcements.cancel(port.index)
+    network.setAttached(port, false, now: now)
+    return attachment
+  }
+
+  func takeNotices() -> [Notice] {
+    defer { notices.removeAll() }
+    return notices
+  }
+
+  // MARK: - Frames
+
+  /// Moves one batch from a port through the switch; false when nothing waited there.
+  func service(_ port: PortIndex, _ batch: inout FrameBatch, now: MonotonicTime) -> Bool {
+    guard let attachment = attachments[port.index] else { return false }
+    batch.removeAll()
+    let result = attachment.receive(into: &batch, port: port, limit: batch.capacity)
+    countReceiveDrops(attachment, at: port)
+    switch result {
+    case .idle: return false
+    case .gone:
+      notices.append(.attachmentGone(switch: name, port: port))
+      return false
+    case .frames:
+      forward(&batch, now: now)
+      return true
+    }
+  }
+
+  private func forward(_ batch: inout FrameBatch, now: MonotonicTime) {
+    var next = 0
+    while next < batch.count {
+      next = network.process(batch, from: next, into: &deliveries, now: now)
+      send(batch)
+    }
+  }
+
+  /// Hands every delivery to its attachment and empties the list.
+  private func send(_ batch: borrowing FrameBatch) {
+    for position in 0..<deliveries.touchedCount {
+      let port = deliveries.touchedPort(position)
+      guard let attachment = attachments[port.index] else {
+        failAll(batch, at: port)
+        continue
+      }
+      let result = attachment.transmit(batch, &deliveries, port: port)
+      if result.failures > 0 { recordFailures(batch, at: port) }
+      if result.isGone { notices.append(.attachmentGone(switch: name, port: port)) }
+    }
+    deliveries.removeAll()
+  }
+
+  private func recordFailures(_ batch: borrowing FrameBatch, at port: PortIndex) {
+    var entry = deliveries.first(of: port)
+    while let current = entry {
+      let delivery = deliveries[current]
+      if let reason = delivery.failure {
+        network.recordFailure(of: Int(delivery.frame), in: batch, at: port, reason: reason)
+      }
+      entry = deliveries.next(after: current)
+    }
+  }
+
+  private func failAll(_ batch: borrowing FrameBatch, at port: PortIndex) {
+    var entry = deliveries.first(of: port)
+    while let current = entry {
+      let frame = Int(deliveries[current].frame)
+      network.recordFailure(of: frame, in: batch, at: port, reason: .portDown)
+      entry = deliveries.next(after: current)
+    }
+  }
+
+  private func countReceiveDrops(_ attachment: any Attachment, at port: PortIndex) {
+    let total = attachment.receiveDrops
+    let counted = countedDrops[port.index]
+    guard total != counted else { return }
+    network.recordReceiveDrops(
+      total.malformed - counted.malformed, at: port, reason: .malformed)
+    network.recordReceiveDrops(total.oversize - counted.oversize, at: port, reason: .oversize)
+    network.recordReceiveDrops(total.checksum - counted.checksum, at: port, reason: .checksum)
+    countedDrops[port.index] = total
+  }
+
+  // MARK: - Time
+
+  /// Does what is due: recovered uplinks, announcements. Returns when there is more to do.
+  func tick(_ batch: inout FrameBatch, now: MonotonicTime) -> MonotonicTime {
+    let next = network.tick(now: now)
+    while let port = network.nextPortToAnnounce() { announcements.schedule(port.index, now: now) }
+    while let port = announcements.next(now: now) { announce(PortIndex(port), &batch) }
+    return min(next, announcements.deadline(now: now))
+  }
+
+  private func announce(_ port: PortIndex, _ batch: inout FrameBatch) {
+    var cursor = AnnouncementCursor()
+    while !cursor.isDone {
+      batch.removeAll()
+      network.announce(port, into: &batch, &deliveries, &cursor)
+      send(batch)
+    }
+  }
+}

@@ -1,0 +1,122 @@
+// The worker: one thread that moves every frame of a host.
+//
+// It sleeps in epoll while nothing happens, and while frames come it goes round the ports that have some,
+// a batch each. Time is read once per round. Other threads reach its state through the mailbox only.
+
+internal import Base
+internal import Dataplane
+internal import FrameMemory
+internal import Linux
+internal import Netlink
+
+/// The thread that owns all switches of the host.
+final class Worker: Sendable {
+  private let mailbox: Mailbox<WorkerState>
+  /// What the control thread has to look into; rung when there is something.
+  let notices: NoticeBoard
+  private let thread: JoinOnce
+
+  /// Starts the thread. `links` tells about the links of this namespace.
+  init(links: consuming LinkWatch, notices: NoticeBoard) throws(Failure) {
+    do throws(Errno) {
+      let mailbox = try Mailbox<WorkerState>()
+      let poller = try Poller(capacity: 256)
+      try poller.add(mailbox.wakeup.descriptor, token: WorkerState.mailboxToken)
+      try poller.add(links.descriptor, token: WorkerState.linksToken)
+      let parts = WorkerParts(poller: poller, links: links)
+      thread = JoinOnce(
+        try Thread(named: "worker", owning: parts) { parts in
+          var loop = WorkerLoop(parts, mailbox: mailbox, notices: notices)
+          loop.run()
+        })
+      self.mailbox = mailbox
+      self.notices = notices
+    } catch { throw error.failure("cannot start the worker") }
+  }
+
+  /// Runs `body` on the worker between two batches and returns what it returns; traps after `stop`.
+  func perform<Value: Sendable>(_ body: @escaping @Sendable (inout WorkerState) -> Value) -> Value {
+    guard let value = mailbox.perform(body) else { preconditionFailure("the worker has ended") }
+    return value
+  }
+
+  /// Ends the thread; attachments close with it.
+  func stop() {
+    perform { $0.isStopping = true }
+    thread.join()
+    mailbox.close()
+  }
+}
+
+/// What is made before the thread starts, so that its failures reach whoever starts it.
+private struct WorkerParts: ~Copyable, Sendable {
+  let poller: Poller
+  let links: LinkWatch
+}
+
+/// The loop and what it works on; made and kept on the worker's thread.
+private struct WorkerLoop: ~Copyable {
+  /// Old MAC table entries are cleared away this often.
+  private static let sweepNanoseconds: UInt64 = 1_000_000_000
+
+  private var state: WorkerState
+  private var links: LinkWatch
+  private let mailbox: Mailbox<WorkerState>
+  private let notices: NoticeBoard
+  private var nextSweep = MonotonicTime.zero
+
+  init(_ parts: consuming WorkerParts, mailbox: Mailbox<WorkerState>, notices: NoticeBoard) {
+    state = WorkerState(poller: parts.poller)
+    links = parts.links
+    self.mailbox = mailbox
+    self.notices = notices
+  }
+
+  mutating func run() {
+    var deadline = MonotonicTime.zero
+    while !state.isStopping {
+      let before = MonotonicClock.now()
+      state.poller.wait(
+        timeoutNanoseconds: deadline == .never ? nil : deadline.nanoseconds(since: before))
+      let now = MonotonicClock.now()
+      links.probe(&state, now: now)
+      for index in 0..<state.poller.count { handle(state.poller[index].token, now: now) }
+      deadline = tick(now: now)
+      postNotices()
+    }
+  }
+
+  private mutating func handle(_ token: UInt64, now: MonotonicTime) {
+    switch token {
+    case WorkerState.mailboxToken:
+      mailbox.run(&state)
+    case WorkerState.linksToken:
+      links.readEvents(&state, notices, now: now)
+    default:
+      let place = Int(token >> 16)
+      let port = PortIndex(rawValue: UInt16(truncatingIfNeeded: token))
+      // The port may have been taken away earlier in this round.
+      guard place < state.runtimes.count else { return }
+      _ = state.runtimes[place].service(port, &state.batch, now: now)
+    }
+  }
+
+  private mutating func tick(now: MonotonicTime) -> MonotonicTime {
+    var deadline = MonotonicTime.never
+    let isSweepDue = now >= nextSweep
+    if isSweepDue { nextSweep = now.advanced(byNanoseconds: Self.sweepNanoseconds) }
+    for index in state.runtimes.indices {
+      let runtime = state.runtimes[index]
+      deadline = min(deadline, runtime.tick(&state.batch, now: now))
+      if isSweepDue { runtime.network.sweepMACs(now: now) }
+      if runtime.network.macCount > 0 { deadline = min(deadline, nextSweep) }
+    }
+    return deadline
+  }
+
+  private mutating func postNotices() {
+    for index in state.runtimes.indices where !state.runtimes[index].notices.isEmpty {
+      notices.post(state.runtimes[index].takeNotices())
+    }
+  }
+}

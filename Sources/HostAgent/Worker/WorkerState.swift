@@ -1,0 +1,73 @@
+// What the worker owns, and what other threads may ask it to change between two batches.
+
+internal import Attachments
+internal import Base
+internal import Dataplane
+internal import FrameMemory
+internal import Linux
+
+/// Everything that belongs to the worker's thread.
+struct WorkerState: ~Copyable {
+  /// A batch of this many frames is received, switched and sent before the next port has its turn: small
+  /// enough to stay in the cache and to be fair, large enough to share the cost of a wake-up.
+  static let batchFrames = 64
+  /// Tokens of the poller: a port of a switch is `switch << 16 | port`; these are beyond all ports.
+  static let mailboxToken = UInt64.max
+  static let linksToken = UInt64.max - 1
+
+  private(set) var runtimes: [SwitchRuntime] = []
+  var poller: Poller
+  var batch = FrameBatch(capacity: batchFrames)
+  var isStopping = false
+
+  /// The nics of all switches.
+  private(set) var uplinks: [UplinkWatch] = []
+
+  init(poller: consuming Poller) { self.poller = poller }
+
+  static func token(_ runtime: Int, _ port: PortIndex) -> UInt64 {
+    UInt64(runtime) << 16 | UInt64(port.rawValue)
+  }
+
+  func runtime(named name: String) -> SwitchRuntime? { runtimes.first { $0.name == name } }
+
+  /// Adds a switch. It keeps its place for good; a switch that goes away is left without ports.
+  mutating func add(_ runtime: SwitchRuntime) { runtimes.append(runtime) }
+
+  /// Gives a port its attachment and starts to listen to it.
+  mutating func attach(
+    _ attachment: any Attachment, to port: PortIndex, of name: String, now: MonotonicTime
+  ) {
+    guard let place = runtimes.firstIndex(where: { $0.name == name }) else { return }
+    runtimes[place].attach(attachment, to: port, now: now)
+    guard attachment.descriptor >= 0 else { return }
+    do throws(Errno) {
+      try poller.add(attachment.descriptor, token: Self.token(place, port))
+    } catch {
+      // Only a descriptor that is no device, or listed twice, is refused: a mistake in this program.
+      preconditionFailure("cannot poll \(attachment.name): \(error)")
+    }
+  }
+
+  /// Takes a port's attachment away. It closes when the caller lets go of it.
+  mutating func detach(_ port: PortIndex, of name: String, now: MonotonicTime) -> (any Attachment)? {
+    guard let attachment = runtime(named: name)?.detach(port, now: now) else { return nil }
+    if attachment.descriptor >= 0 { try? poller.remove(attachment.descriptor) }
+    return attachment
+  }
+
+  /// Starts to watch the nic of an uplink, in place of what was watched for that port.
+  mutating func watch(_ uplink: UplinkWatch, isUp: Bool, now: MonotonicTime) {
+    unwatch(uplink.port, of: uplink.switchName)
+    uplinks.append(uplink)
+    setLink(uplink, isUp: isUp, now: now)
+  }
+
+  mutating func unwatch(_ port: PortIndex, of name: String) {
+    uplinks.removeAll { $0.port == port && $0.switchName == name }
+  }
+
+  func setLink(_ uplink: UplinkWatch, isUp: Bool, now: MonotonicTime) {
+    runtime(named: uplink.switchName)?.network.setLink(uplink.port, isUp: isUp, now: now)
+  }
+}

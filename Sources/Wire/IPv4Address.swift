@@ -60,6 +60,10 @@ public struct IPv4Address: RawRepresentable, Hashable, Comparable, Sendable, Bit
 extension IPv4Address: TextCodable {
   public static var textName: String { "an IPv4 address" }
 
+  public init(from decoder: any Decoder) throws { self = try Self.decodedText(from: decoder) }
+
+  public func encode(to encoder: any Encoder) throws { try encodeText(to: encoder) }
+
   /// Reads dotted decimal: four numbers 0-255 without leading zeros, as inet_pton(3) does.
   public init?(_ text: String) {
     self.init(octets: text.utf8[...])

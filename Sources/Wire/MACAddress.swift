@@ -62,6 +62,10 @@ extension MACAddress: LosslessStringConvertible {
 
 extension MACAddress: TextCodable {
   public static var textName: String { "a MAC address" }
+
+  public init(from decoder: any Decoder) throws { self = try Self.decodedText(from: decoder) }
+
+  public func encode(to encoder: any Encoder) throws { try encodeText(to: encoder) }
 }
 
 extension RawSpan {

@@ -6,14 +6,15 @@
 internal import Base
 internal import Glibc
 
-/// The target that the environment names; nil when it names none. Traps on an unknown name.
+/// The target that the environment names; nil when it names none.
 private let chosenTarget: FuzzTarget? = {
   // SAFETY: called once, and nothing in this process changes the environment.
   guard let value = unsafe getenv("MARTLET_FUZZ_TARGET") else { return nil }
   let name = unsafe String(cString: value)
   guard let target = FuzzTarget.all.first(where: { $0.name == name }) else {
     let names = FuzzTarget.all.map(\.name).joined(separator: " ")
-    fatalError("MARTLET_FUZZ_TARGET=\(name) is not a target; the targets are: \(names)")
+    print("martlet-fuzz: error: no target \(name): MARTLET_FUZZ_TARGET is one of: \(names)")
+    exit(2)
   }
   return target
 }()

@@ -28,7 +28,8 @@ private func checkUpdate(_ bytes: [UInt8], at offset: Int) {
   // Nothing but zeros has a sum of its own, which no update can reach (RFC 1624, 3).
   guard after != 0, before.folded != 0 else { return }
   precondition(
-    Checksum.updated(before.field, from: old, to: new) == ~after, "an update differs from a new sum")
+    Checksum.updated(before.field, from: old, to: new) == ~after, "an update differs from a new sum"
+  )
 }
 
 /// RFC 1071, 4.1, word by word.

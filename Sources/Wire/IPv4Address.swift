@@ -18,8 +18,8 @@ public struct IPv4Address: RawRepresentable, Hashable, Comparable, Sendable, Bit
   }
 
   /// 0.0.0.0: "this host", or no address.
-  public static let unspecified = IPv4Address(rawValue: 0)
-  public static let broadcast = IPv4Address(rawValue: .max)
+  @inlinable public static var unspecified: IPv4Address { IPv4Address(rawValue: 0) }
+  @inlinable public static var broadcast: IPv4Address { IPv4Address(rawValue: .max) }
   public static let bitCount = 32
 
   @inlinable

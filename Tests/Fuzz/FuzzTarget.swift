@@ -1,4 +1,7 @@
-// Every input that Martlet takes from outside, by name. A new target is one case in one list.
+// Every input that Martlet takes from outside, by name.
+//
+// A new target is three things: a file beside this one with a function that takes the bytes, a
+// line in `all`, and a folder of its name in `corpus` with a few inputs to start from.
 
 internal import WireExercise
 

@@ -3,7 +3,7 @@
 // Martlet's floors. A target may import only targets of floors below its own; `scripts/check`
 // holds the same table and refuses an import that climbs.
 //
-//   F7  martlet   martlet-bench
+//   F7  martlet   martlet-bench   WireExercise
 //   F6  Lab
 //   F5  HostAgent
 //   F4  Attachments   Netlink   ConfigFile   HTTP   Planner
@@ -99,9 +99,16 @@ let programs: [Target] = [
     ]),
 ]
 
+/// What the fuzzers and the mutation test of the suite do with their inputs.
+let exercises: [Target] = [
+  .target(
+    name: "WireExercise", dependencies: ["Base", "Wire"], path: "Tests/WireExercise",
+    swiftSettings: strict + instrumented)
+]
+
 let suites: [Target] = [
   tests("BaseTests", ["Base"]),
-  tests("WireTests", ["Base", "Wire"]),
+  tests("WireTests", ["Base", "Wire", "Linux", "WireExercise"]),
   tests("FrameMemoryTests", ["Base", "Wire", "FrameMemory"]),
   tests("TablesTests", ["Base", "Wire", "Tables"]),
   tests("LinuxTests", ["Base", "Linux"]),
@@ -130,14 +137,15 @@ let fuzzers: [Target] = [
     name: "martlet-fuzz",
     dependencies: [
       "Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model", "ConfigFile", "Planner",
+      "WireExercise",
     ],
     path: "Tests/Fuzz",
     exclude: ["corpus"],
-    swiftSettings: strict + instrumented,
+    swiftSettings: strict + instrumented + [.enableExperimentalFeature("Extern")],
     linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])])
 ]
 
 let package = Package(
   name: "martlet",
-  targets: fuzzing ? floors + fuzzers : floors + programs + suites
+  targets: fuzzing ? floors + exercises + fuzzers : floors + exercises + programs + suites
 )

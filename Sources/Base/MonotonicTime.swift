@@ -18,10 +18,10 @@ public struct MonotonicTime: Hashable, Comparable, Sendable, BitwiseCopyable {
   public init(seconds: UInt64) { nanoseconds = seconds * 1_000_000_000 }
 
   /// The start of the clock.
-  public static let zero = MonotonicTime(nanoseconds: 0)
+  @inlinable public static var zero: MonotonicTime { MonotonicTime(nanoseconds: 0) }
 
   /// Later than every deadline: "never".
-  public static let never = MonotonicTime(nanoseconds: .max)
+  @inlinable public static var never: MonotonicTime { MonotonicTime(nanoseconds: .max) }
 
   @inlinable
   public static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }

@@ -26,10 +26,10 @@ public enum ARP {
     @inlinable
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-    public static let request = Operation(rawValue: 1)
-    public static let reply = Operation(rawValue: 2)
-    public static let reverseRequest = Operation(rawValue: 3)
-    public static let reverseReply = Operation(rawValue: 4)
+    @inlinable public static var request: Operation { Operation(rawValue: 1) }
+    @inlinable public static var reply: Operation { Operation(rawValue: 2) }
+    @inlinable public static var reverseRequest: Operation { Operation(rawValue: 3) }
+    @inlinable public static var reverseReply: Operation { Operation(rawValue: 4) }
   }
 
   /// Writes the types and lengths of IPv4 over Ethernet.

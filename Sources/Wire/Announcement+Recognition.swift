@@ -1,21 +1,21 @@
 // Telling announcements, and claims of IP addresses, from the rest of the traffic.
 //
 // Called for every frame, so the common frame is let go after one look at its EtherType (and an IPv6
-// frame after two bytes of its header). Frames are given without their outermost tag; one with a further
+// frame after one byte of its header). Frames are given without their outermost tag; one with a further
 // tag in its bytes is none of these.
 //
 // Both are about the sender itself: what a frame says of a MAC address other than its own source is
 // proxying, and moves nothing. Checksums are not verified: a guest may leave them to be completed by
 // whoever puts the frame on a wire, and the switch only reads.
 
-internal import Base
+public import Base
 
 extension Announcement {
   /// Recognises a gratuitous ARP request or reply, a RARP request for the sender itself, or an
   /// unsolicited neighbour advertisement; nil for any other frame.
   @inlinable
   public init?(_ frame: RawSpan) {
-    guard let ethernet = EthernetView(frame), ethernet.etherType.mayAnnounce,
+    guard let ethernet = EthernetView(frame), ethernet.mayAnnounce,
       let announcement = Self.recognised(ethernet)
     else { return nil }
     self = announcement
@@ -61,7 +61,7 @@ public struct AddressClaim: Hashable, Sendable, BitwiseCopyable {
   /// neighbour advertisement; nil for any other frame, for a probe, and for a group address.
   @inlinable
   public init?(_ frame: RawSpan) {
-    guard let ethernet = EthernetView(frame), ethernet.etherType.mayAnnounce,
+    guard let ethernet = EthernetView(frame), ethernet.mayAnnounce,
       let claim = Self.recognised(ethernet)
     else { return nil }
     self = claim
@@ -100,10 +100,18 @@ extension AddressClaim: CustomStringConvertible {
   public var description: String { "\(mac) has \(address)" }
 }
 
-extension EtherType {
-  /// One compare for most traffic: IPv4 is the smallest of the types that are in use.
+extension EthernetView {
+  /// What lets most frames go at once: ARP, RARP, or IPv6 with ICMPv6 straight in it.
   @inlinable
-  var mayAnnounce: Bool { self != .ipv4 && (self == .ipv6 || self == .arp || self == .rarp) }
+  var mayAnnounce: Bool {
+    switch etherType {
+    case .ipv6:
+      bytes.byteCount >= Ethernet.headerBytes + IPv6.headerBytes
+        && bytes.byte(Ethernet.headerBytes + IPv6.nextHeaderOffset) == IPProtocol.icmpv6.rawValue
+    case .arp, .rarp: true
+    default: false
+    }
+  }
 }
 
 /// The packet of a frame when it can be neighbour discovery: ICMPv6, straight after the IPv6 header,

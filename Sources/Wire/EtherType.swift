@@ -1,4 +1,6 @@
 // What an Ethernet frame carries (IEEE 802 Numbers registry, IANA).
+//
+// The constants are computed: from another module, a stored one of a struct type costs a call.
 
 public import Base
 
@@ -10,17 +12,17 @@ public struct EtherType: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
   @inlinable
   public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-  public static let ipv4 = EtherType(rawValue: 0x0800)
-  public static let arp = EtherType(rawValue: 0x0806)
-  public static let rarp = EtherType(rawValue: 0x8035)
+  @inlinable public static var ipv4: EtherType { EtherType(rawValue: 0x0800) }
+  @inlinable public static var arp: EtherType { EtherType(rawValue: 0x0806) }
+  @inlinable public static var rarp: EtherType { EtherType(rawValue: 0x8035) }
   /// A customer tag (C-tag) follows.
-  public static let vlan = EtherType(rawValue: 0x8100)
+  @inlinable public static var vlan: EtherType { EtherType(rawValue: 0x8100) }
   /// A service tag (S-tag) follows.
-  public static let serviceVLAN = EtherType(rawValue: 0x88A8)
-  public static let ipv6 = EtherType(rawValue: 0x86DD)
+  @inlinable public static var serviceVLAN: EtherType { EtherType(rawValue: 0x88A8) }
+  @inlinable public static var ipv6: EtherType { EtherType(rawValue: 0x86DD) }
   /// LACP and its kin (IEEE 802.3, 57A).
-  public static let slowProtocols = EtherType(rawValue: 0x8809)
-  public static let lldp = EtherType(rawValue: 0x88CC)
+  @inlinable public static var slowProtocols: EtherType { EtherType(rawValue: 0x8809) }
+  @inlinable public static var lldp: EtherType { EtherType(rawValue: 0x88CC) }
 
   /// A length, so that an 802.2 header follows.
   @inlinable

@@ -20,12 +20,12 @@ public enum ICMPv6 {
     @inlinable
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    public static let echoRequest = MessageType(rawValue: 128)
-    public static let echoReply = MessageType(rawValue: 129)
-    public static let routerSolicitation = MessageType(rawValue: 133)
-    public static let routerAdvertisement = MessageType(rawValue: 134)
-    public static let neighborSolicitation = MessageType(rawValue: 135)
-    public static let neighborAdvertisement = MessageType(rawValue: 136)
+    @inlinable public static var echoRequest: MessageType { MessageType(rawValue: 128) }
+    @inlinable public static var echoReply: MessageType { MessageType(rawValue: 129) }
+    @inlinable public static var routerSolicitation: MessageType { MessageType(rawValue: 133) }
+    @inlinable public static var routerAdvertisement: MessageType { MessageType(rawValue: 134) }
+    @inlinable public static var neighborSolicitation: MessageType { MessageType(rawValue: 135) }
+    @inlinable public static var neighborAdvertisement: MessageType { MessageType(rawValue: 136) }
   }
 
   @inlinable

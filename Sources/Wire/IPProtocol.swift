@@ -1,4 +1,6 @@
 // What an IP packet carries (Protocol Numbers registry, IANA; RFC 8200, 4).
+//
+// The constants are computed: from another module, a stored one of a struct type costs a call.
 
 /// The protocol field of IPv4 and the next-header field of IPv6.
 @frozen
@@ -8,20 +10,20 @@ public struct IPProtocol: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
   @inlinable
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-  public static let hopByHop = IPProtocol(rawValue: 0)
-  public static let icmp = IPProtocol(rawValue: 1)
-  public static let igmp = IPProtocol(rawValue: 2)
-  public static let tcp = IPProtocol(rawValue: 6)
-  public static let udp = IPProtocol(rawValue: 17)
-  public static let routing = IPProtocol(rawValue: 43)
-  public static let fragment = IPProtocol(rawValue: 44)
-  public static let authentication = IPProtocol(rawValue: 51)
-  public static let icmpv6 = IPProtocol(rawValue: 58)
+  @inlinable public static var hopByHop: IPProtocol { IPProtocol(rawValue: 0) }
+  @inlinable public static var icmp: IPProtocol { IPProtocol(rawValue: 1) }
+  @inlinable public static var igmp: IPProtocol { IPProtocol(rawValue: 2) }
+  @inlinable public static var tcp: IPProtocol { IPProtocol(rawValue: 6) }
+  @inlinable public static var udp: IPProtocol { IPProtocol(rawValue: 17) }
+  @inlinable public static var routing: IPProtocol { IPProtocol(rawValue: 43) }
+  @inlinable public static var fragment: IPProtocol { IPProtocol(rawValue: 44) }
+  @inlinable public static var authentication: IPProtocol { IPProtocol(rawValue: 51) }
+  @inlinable public static var icmpv6: IPProtocol { IPProtocol(rawValue: 58) }
   /// Nothing follows.
-  public static let noNextHeader = IPProtocol(rawValue: 59)
-  public static let destinationOptions = IPProtocol(rawValue: 60)
-  public static let sctp = IPProtocol(rawValue: 132)
-  public static let mobility = IPProtocol(rawValue: 135)
+  @inlinable public static var noNextHeader: IPProtocol { IPProtocol(rawValue: 59) }
+  @inlinable public static var destinationOptions: IPProtocol { IPProtocol(rawValue: 60) }
+  @inlinable public static var sctp: IPProtocol { IPProtocol(rawValue: 132) }
+  @inlinable public static var mobility: IPProtocol { IPProtocol(rawValue: 135) }
 }
 
 extension IPProtocol: CustomStringConvertible {

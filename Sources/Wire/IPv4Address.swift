@@ -18,8 +18,8 @@ public struct IPv4Address: RawRepresentable, Hashable, Comparable, Sendable, Bit
   }
 
   /// 0.0.0.0: "this host", or no address.
-  public static let unspecified = IPv4Address(rawValue: 0)
-  public static let broadcast = IPv4Address(rawValue: .max)
+  @inlinable public static var unspecified: IPv4Address { IPv4Address(rawValue: 0) }
+  @inlinable public static var broadcast: IPv4Address { IPv4Address(rawValue: .max) }
   public static let bitCount = 32
 
   @inlinable
@@ -59,6 +59,10 @@ public struct IPv4Address: RawRepresentable, Hashable, Comparable, Sendable, Bit
 
 extension IPv4Address: TextCodable {
   public static var textName: String { "an IPv4 address" }
+
+  public init(from decoder: any Decoder) throws { self = try Self.decodedText(from: decoder) }
+
+  public func encode(to encoder: any Encoder) throws { try encodeText(to: encoder) }
 
   /// Reads dotted decimal: four numbers 0-255 without leading zeros, as inet_pton(3) does.
   public init?(_ text: String) {

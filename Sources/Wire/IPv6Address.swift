@@ -17,11 +17,11 @@ public struct IPv6Address: Hashable, Comparable, Sendable, BitwiseCopyable {
   }
 
   /// `::`, no address.
-  public static let unspecified = IPv6Address(high: 0, low: 0)
+  @inlinable public static var unspecified: IPv6Address { IPv6Address(high: 0, low: 0) }
   /// `ff02::1`, every node on the link.
-  public static let allNodes = IPv6Address(high: 0xFF02 << 48, low: 1)
+  @inlinable public static var allNodes: IPv6Address { IPv6Address(high: 0xFF02 << 48, low: 1) }
   /// `ff02::2`, every router on the link.
-  public static let allRouters = IPv6Address(high: 0xFF02 << 48, low: 2)
+  @inlinable public static var allRouters: IPv6Address { IPv6Address(high: 0xFF02 << 48, low: 2) }
   public static let bitCount = 128
 
   @inlinable

@@ -11,8 +11,8 @@ public struct MACAddress: RawRepresentable, Hashable, Comparable, Sendable, Bitw
   @inlinable
   public init(rawValue: UInt64) { self.rawValue = rawValue & 0xFFFF_FFFF_FFFF }
 
-  public static let zero = MACAddress(rawValue: 0)
-  public static let broadcast = MACAddress(rawValue: 0xFFFF_FFFF_FFFF)
+  @inlinable public static var zero: MACAddress { MACAddress(rawValue: 0) }
+  @inlinable public static var broadcast: MACAddress { MACAddress(rawValue: 0xFFFF_FFFF_FFFF) }
 
   /// The group bit: a multicast address, broadcast included.
   @inlinable
@@ -62,6 +62,10 @@ extension MACAddress: LosslessStringConvertible {
 
 extension MACAddress: TextCodable {
   public static var textName: String { "a MAC address" }
+
+  public init(from decoder: any Decoder) throws { self = try Self.decodedText(from: decoder) }
+
+  public func encode(to encoder: any Encoder) throws { try encodeText(to: encoder) }
 }
 
 extension RawSpan {

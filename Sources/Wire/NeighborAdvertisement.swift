@@ -20,11 +20,11 @@ public enum NeighborAdvertisement {
     @inlinable
     public init(rawValue: UInt8) { self.rawValue = rawValue & 0xE0 }
 
-    public static let router = Flags(rawValue: 0x80)
+    @inlinable public static var router: Flags { Flags(rawValue: 0x80) }
     /// An answer to a solicitation.
-    public static let solicited = Flags(rawValue: 0x40)
+    @inlinable public static var solicited: Flags { Flags(rawValue: 0x40) }
     /// What receivers have in their caches is to be replaced.
-    public static let override = Flags(rawValue: 0x20)
+    @inlinable public static var override: Flags { Flags(rawValue: 0x20) }
   }
 
   @inlinable

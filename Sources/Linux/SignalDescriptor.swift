@@ -36,3 +36,9 @@ public struct SignalDescriptor: ~Copyable, Sendable {
     return number < 0 ? nil : Signal(rawValue: number)
   }
 }
+
+/// Makes writing to a pipe or socket that nobody reads an error (EPIPE) instead of the end of this
+/// program. For the first lines of a program; programs that it starts are as before.
+public func ignoreBrokenPipes() {
+  _ = signal(SIGPIPE, SIG_IGN)
+}

@@ -72,6 +72,19 @@ struct ChildProcessTests {
     #expect(child.wait() == .exited(0))
   }
 
+  @Test("writing to a program that has ended is an error, and programs keep their own SIGPIPE")
+  func brokenPipes() throws {
+    ignoreBrokenPipes()
+    var command = ChildProcess.Command(["true"])
+    command.input = .pipe
+    var child = try ChildProcess(command)
+    #expect(child.wait() == .exited(0))
+    let input = child.input.take()!
+    #expect(throws: Errno(rawValue: EPIPE)) { try input.write([1]) }
+    let report = try ChildProcess.run(.init(["sh", "-c", "kill -PIPE $$; echo lived"]))
+    #expect(report.ending == .signaled(SIGPIPE))
+  }
+
   @Test("given descriptors become 3 and 4, whatever their numbers; nothing else is open")
   func mapsDescriptors() throws {
     try withFolder { folder in

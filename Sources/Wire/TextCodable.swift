@@ -7,7 +7,10 @@ public protocol TextCodable: Codable, LosslessStringConvertible {
 }
 
 extension TextCodable {
-  public init(from decoder: any Decoder) throws {
+  public init(from decoder: any Decoder) throws { try self.init(textFrom: decoder) }
+  public func encode(to encoder: any Encoder) throws { try encodeText(to: encoder) }
+
+  init(textFrom decoder: any Decoder) throws {
     let text = try decoder.singleValueContainer().decode(String.self)
     guard let value = Self(text) else {
       throw DecodingError.dataCorrupted(
@@ -16,8 +19,21 @@ extension TextCodable {
     self = value
   }
 
-  public func encode(to encoder: any Encoder) throws {
+  func encodeText(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(description)
   }
+}
+
+// The standard library codes `RawRepresentable` types by their raw value. For a type that is both,
+// neither rule is the closer match, and the compiler quietly makes up a third: the struct's fields.
+
+extension MACAddress {
+  public init(from decoder: any Decoder) throws { try self.init(textFrom: decoder) }
+  public func encode(to encoder: any Encoder) throws { try encodeText(to: encoder) }
+}
+
+extension IPv4Address {
+  public init(from decoder: any Decoder) throws { try self.init(textFrom: decoder) }
+  public func encode(to encoder: any Encoder) throws { try encodeText(to: encoder) }
 }

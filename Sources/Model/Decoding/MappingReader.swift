@@ -21,9 +21,11 @@ struct MappingReader {
     self.log = log
     isMapping = node.entries != nil
     guard let entries = node.entries else {
+      let example = node.scalar.map { $0.text.isEmpty ? "…" : $0.text.excerpt } ?? "…"
       log.add(
         subject, "must be a mapping, not \(node.shapeName)",
-        remedy: "write it as `{ \(keys[0]): … }`", at: node.location)
+        remedy: "write it as `{ \(keys[0]): \(keys[0] == "name" ? example : "…") }`",
+        at: node.location)
       return
     }
     var first: [String: SourceLocation] = [:]
@@ -68,7 +70,9 @@ struct MappingReader {
 
   /// The name under a key that must be there; empty after a mistake, and only then.
   func requiredName(_ key: String) -> String {
-    required(key).map { name(of: $0, "`\(key)`") } ?? ""
+    // Where a name stands in place of the mapping, it serves for what refers to it.
+    if key == "name", let scalar = node.scalar { return scalar.text }
+    return required(key).map { name(of: $0, "`\(key)`") } ?? ""
   }
 
   /// A name that is not empty; empty after a mistake, and only then.
@@ -130,7 +134,7 @@ struct MappingReader {
   ) -> Choice? {
     guard let value = value(key), let text = text(of: value, "`\(key)`") else { return nil }
     if let choice = Choice(rawValue: text) { return choice }
-    let known = Choice.allCases.map(\.rawValue)
+    let known = Choice.allCases.map(\.rawValue).filter { !unavailable.contains($0) }
     if unavailable.contains(text) {
       log.add(
         unavailable: text, subject,
@@ -138,7 +142,9 @@ struct MappingReader {
     } else {
       mistake(
         "`\(key)` cannot be \(value.quotedText)",
-        remedy: log.remedy(for: text, among: known, "write one of", ifNone: "remove it"),
+        remedy: known.count == 1
+          ? "write `\(known[0])`"
+          : log.remedy(for: text, among: known, "write one of", ifNone: "remove it"),
         at: value.location)
     }
     return nil

@@ -41,18 +41,17 @@ final class MistakeLog {
   }
 }
 
-/// The word that a slip of the keyboard may have meant; nothing when none is near.
+/// The word that a slip of the keyboard may have meant; nothing when none is near, or several are.
 func nearest(to word: String, among known: [String]) -> String? {
   let wanted = Array(word.lowercased().utf8.prefix(64))
   let allowed = wanted.count < 4 ? 1 : 2
-  var best: (word: String, distance: Int)?
+  var best: (word: String?, distance: Int)?
   for candidate in known {
     let letters = Array(candidate.lowercased().utf8.prefix(64))
     guard abs(letters.count - wanted.count) <= allowed else { continue }
     let distance = editDistance(wanted, letters)
-    if distance <= min(allowed, best.map { $0.distance - 1 } ?? allowed) {
-      best = (candidate, distance)
-    }
+    guard distance <= allowed, distance <= best?.distance ?? allowed else { continue }
+    best = (distance == best?.distance ? nil : candidate, distance)
   }
   return best?.word
 }

@@ -79,7 +79,8 @@ extension TopologyDecoder {
     let reader = MappingReader(
       node, subject: subject("physical switch", node), keys: ["name", "kind", "links"], log: log)
     return PhysicalSwitch(
-      name: reader.requiredName("name"), kind: reader.choice("kind") ?? .bridge,
+      name: reader.requiredName("name"),
+      kind: reader.choice("kind", unavailable: Unavailable.physicalSwitchKinds) ?? .bridge,
       links: reader.names("links", limit: TopologyLimit.linksOfAPhysicalSwitch) ?? [],
       origin: Origin(node))
   }

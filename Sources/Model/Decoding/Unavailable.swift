@@ -15,6 +15,7 @@
 internal import Base
 
 enum Unavailable {
+  static let physicalSwitchKinds = [PhysicalSwitch.Kind.ovs.rawValue]
   static let loadBalancing = ["loadbalance_srcmac", "loadbalance_ip", "loadbalance_loadbased"]
   static let failureDetection = ["beaconProbing"]
   static let shapingKeys = ["enabled", "averageBandwidth", "peakBandwidth", "burstSize"]
@@ -37,7 +38,7 @@ extension MappingReader {
   func refuseShaping(_ key: String) {
     guard let value = value(key) else { return }
     let shaping = MappingReader(
-      value, subject: "`\(key)` of \(subject)", keys: Unavailable.shapingKeys, log: log)
+      value, subject: "\(key) in \(subject)", keys: Unavailable.shapingKeys, log: log)
     guard let entries = value.entries, !entries.isEmpty, shaping.bool("enabled") != false else {
       return
     }

@@ -21,7 +21,7 @@ extension TopologyCheck {
       }
       check(member, of: declared, subject)
     }
-    let uplinks = KnownNames(declared.uplinks)
+    let uplinks = KnownNames(declared.uplinks, declaredIn: declared.origin, "uplinks")
     check(declared.policy, uplinks: uplinks, "policy of \(subject)")
     check(declared.portgroups, uplinks: uplinks)
   }
@@ -30,8 +30,8 @@ extension TopologyCheck {
     _ member: DistributedSwitch.Member, of declared: DistributedSwitch, _ subject: String
   ) {
     let bindings = member.origin["uplinks"]
-    let uplinks = KnownNames(declared.uplinks)
-    let nics = topology.host(named: member.host).map { KnownNames($0.nics.map(\.name)) }
+    let uplinks = KnownNames(declared.uplinks, declaredIn: declared.origin, "uplinks")
+    let nics = nics(ofHost: member.host)
     var seen: Set<String> = []
     for binding in member.uplinks {
       check(
@@ -56,13 +56,19 @@ extension TopologyCheck {
     check(
       declared.host, isOneOf: hosts, "host", subject,
       at: declared.origin.location(of: "host"))
-    let nics = topology.host(named: declared.host).map { KnownNames($0.nics.map(\.name)) }
+    let nics = nics(ofHost: declared.host)
     checkUplinks(declared.uplinks, subject, declared.origin) { name, location in
       if let nics { check(name, isOneOf: nics, "nic", subject, at: location) }
     }
-    let uplinks = KnownNames(declared.uplinks)
+    let uplinks = KnownNames(declared.uplinks, declaredIn: declared.origin, "uplinks")
     check(declared.policy, uplinks: uplinks, "policy of \(subject)")
     check(declared.portgroups, uplinks: uplinks)
+  }
+
+  private func nics(ofHost name: String) -> KnownNames? {
+    topology.host(named: name).map { host in
+      KnownNames(host.nics.map(\.name), declaredIn: host.origin, "nics")
+    }
   }
 
   private func check(

@@ -5,7 +5,7 @@ internal import Wire
 
 extension TopologyCheck {
   func checkVMs() {
-    let portgroups = PortGroupIndex(topology)
+    let portgroups = PortGroupIndex(topology, hosts: hosts)
     var addresses = UsedAddresses()
     for vm in topology.vms {
       let subject = "VM \(vm.name.excerpt)"
@@ -34,6 +34,8 @@ extension TopologyCheck {
     let location = nic.origin.location(of: "portgroup")
     let name = nic.portgroup.excerpt
     guard found.isEmpty else {
+      // Two switches of one name were told already.
+      guard Set(found.map(\.qualifiedName)).count == found.count else { return nil }
       let names = found.prefix(4).map { "`\($0.qualifiedName)`" }.joined(separator: " or ")
       log.add(
         subject, "the port group `\(name)` is on more than one switch of host \(host.excerpt)",
@@ -123,11 +125,16 @@ private struct PortGroupIndex {
   private var found: [String: [PortGroupReference]] = [:]
   private var switches: [HostSwitch]
   private var members: [String: Set<String>] = [:]
+  /// Distributed switches with a member that does not exist: it may have been meant to be any host.
+  private var uncertain: Set<String> = []
 
-  init(_ topology: Topology) {
+  init(_ topology: Topology, hosts: KnownNames) {
     switches = topology.distributedSwitches.map { HostSwitch($0, at: .init(host: "")) }
     for declared in topology.distributedSwitches {
       members[declared.name, default: []].formUnion(declared.hosts.map(\.host))
+      if !declared.hosts.allSatisfy({ hosts.set.contains($0.host) }) {
+        uncertain.insert(declared.name)
+      }
     }
     switches += topology.standardSwitches.map { HostSwitch($0) }
     // A name that is repeated on one switch was told; here the first counts.
@@ -154,13 +161,17 @@ private struct PortGroupIndex {
   func names(onHost host: String) -> [String] {
     var names: [String] = []
     for item in switches where names.count < 256 && carries(host, item) {
-      names += item.portgroups.prefix(256).map(\.name)
+      names += item.portgroups.prefix(256).map { portgroup in
+        let isUnique = find(portgroup.name, onHost: host).count == 1
+        return isUnique ? portgroup.name : "\(item.name)/\(portgroup.name)"
+      }
     }
     return names
   }
 
   private func carries(_ host: String, _ item: HostSwitch) -> Bool {
-    item.kind == .standard ? item.host == host : members[item.name]?.contains(host) == true
+    if item.kind == .standard { return item.host == host }
+    return uncertain.contains(item.name) || members[item.name]?.contains(host) == true
   }
 }
 

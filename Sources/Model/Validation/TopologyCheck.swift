@@ -25,8 +25,9 @@ struct TopologyCheck {
   init(_ topology: Topology, log: MistakeLog) {
     self.topology = topology
     self.log = log
-    physicalSwitches = KnownNames(topology.physicalSwitches.map(\.name))
-    hosts = KnownNames(topology.hosts.map(\.name))
+    physicalSwitches = KnownNames(
+      topology.physicalSwitches.map(\.name), declaredIn: topology.origin, "physicalSwitches")
+    hosts = KnownNames(topology.hosts.map(\.name), declaredIn: topology.origin, "hosts")
   }
 
   func run() {
@@ -56,11 +57,11 @@ struct TopologyCheck {
     _ name: String, isOneOf known: KnownNames, _ kind: String, _ subject: String,
     at location: SourceLocation?
   ) {
-    guard !known.set.contains(name), !name.isEmpty else { return }
+    guard !known.set.contains(name), !name.isEmpty, known.isComplete else { return }
     log.add(
       subject, "unknown \(kind) `\(name.excerpt)`",
       remedy: log.remedy(
-        for: name, among: known.list, "the known ones are", ifNone: "declare a \(kind) first"),
+        for: name, among: known.list, "the known ones are", ifNone: "declare it first"),
       at: location)
   }
 
@@ -97,10 +98,17 @@ struct TopologyCheck {
 struct KnownNames {
   let list: [String]
   let set: Set<String>
+  /// False when a name could not be read: then what refers to it must not be called unknown.
+  let isComplete: Bool
 
-  init(_ names: [String]) {
+  /// The names that were declared under `key` of a declaration.
+  init(_ names: [String], declaredIn origin: Origin, _ key: String) {
     list = names
     set = Set(names)
+    let declared = origin.node?[key]
+    let isReadable =
+      declared.map { $0.isNull || $0.elements != nil || $0.entries != nil } ?? true
+    isComplete = isReadable && !set.contains("")
   }
 }
 

@@ -17,7 +17,8 @@ enum HostCommands {
       .init(
         name: "host", value: "NAME", summary: "the name of this host in the file", isRequired: true),
       .init(
-        name: "socket", value: "PATH", summary: "where it answers (\(AgentOptions.defaultSocketPath))"),
+        name: "socket", value: "PATH",
+        summary: "where it answers (\(AgentOptions.defaultSocketPath))"),
       .init(
         name: "state-dir", value: "DIR",
         summary: "where it keeps what outlives it (\(AgentOptions.defaultStateDirectory))"),

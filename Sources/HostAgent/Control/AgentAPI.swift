@@ -5,6 +5,9 @@
 //        /v1/uplinks /v1/macs /v1/vms                arrays of the Model/Status types
 //   POST /v1/reload                                  reads the configuration file again: {"revision": n},
 //                                                    or 422 with {"errors": [...]}, and nothing changed
+//   PUT  /v1/config[?dryRun=true]                    a topology file as body, applied and kept in place of
+//                                                    the configuration file: {"host", "revision",
+//                                                    "changes": [...]}, or 422 as above
 //   POST /v1/macs/flush[?port=ID]                    {"flushed": n}
 
 internal import Base
@@ -36,6 +39,7 @@ enum AgentAPI {
       .json(try ask(mailbox) { $0.hostStatus() })
     }
     router.on(.post, "/v1/reload") { _ throws(Failure) in try reload(mailbox) }
+    router.on(.put, "/v1/config") { request throws(Failure) in try configure(request, mailbox) }
     router.on(.post, "/v1/macs/flush") { request throws(Failure) in
       let id = request.target.first("port")
       guard let count = try ask(mailbox, { $0.flushMACs(portID: id) }) else {
@@ -58,25 +62,64 @@ enum AgentAPI {
     return value
   }
 
-  private struct Applied: Encodable {
+  fileprivate struct Applied: Encodable {
+    var host: String
     var revision: UInt64
+    var changes: [String]
   }
 
+  /// The shape of every error of the API, and beside it each error of the file.
   private struct Refused: Encodable {
+    struct Words: Encodable {
+      var what = "cannot apply the configuration"
+      var why: String
+      var remedy = "correct the file; what ran before still runs"
+    }
+
+    var error: Words
     var errors: [String]
+
+    init(_ refusal: ConfigErrors) {
+      error = Words(why: refusal.failures.first?.why ?? "it has errors")
+      errors = refusal.failures.map(\.description)
+    }
   }
 
   private static func reload(_ mailbox: Mailbox<ControlState>) throws(Failure) -> HTTPResponse {
-    let result: Result<UInt64, ConfigErrors> = try ask(mailbox) { state in
-      Result { () throws(ConfigErrors) in
-        try state.reload()
-        return state.revision
-      }
-    }
+    answer(
+      try ask(mailbox) { state in
+        let old = state.switches
+        return Result { () throws(ConfigErrors) in
+          try state.reload()
+          return state.applied(ConfigChanges.between(old, state.switches))
+        }
+      })
+  }
+
+  private static func configure(_ request: HTTPRequest, _ mailbox: Mailbox<ControlState>)
+    throws(Failure) -> HTTPResponse
+  {
+    let text = request.body
+    let isTrial = request.target.first("dryRun") == "true"
+    return answer(
+      try ask(mailbox) { state in
+        Result { () throws(ConfigErrors) in
+          state.applied(try state.configure(text, isTrial: isTrial))
+        }
+      })
+  }
+
+  private static func answer(_ result: Result<Applied, ConfigErrors>) -> HTTPResponse {
     switch result {
-    case .success(let revision): return .json(Applied(revision: revision))
+    case .success(let applied): return .json(applied)
     case .failure(let errors):
-      return .json(Refused(errors: errors.failures.map(\.description)), status: 422)
+      return .json(Refused(errors), status: 422)
     }
+  }
+}
+
+extension ControlState {
+  fileprivate func applied(_ changes: [String]) -> AgentAPI.Applied {
+    AgentAPI.Applied(host: options.host, revision: revision, changes: changes)
   }
 }

@@ -25,23 +25,45 @@ extension ControlState {
     do throws(Failure) { try apply(topology) } catch { throw ConfigErrors(error) }
   }
 
+  /// Applies a configuration that was sent, and makes it the content of the configuration file, so that
+  /// the next start runs it too. Returns what changes; with `isTrial` nothing is done.
+  mutating func configure(_ text: [UInt8], isTrial: Bool) throws(ConfigErrors) -> [String] {
+    let topology = try TopologyFile.parse(text, file: options.configPath)
+    try Self.check(topology, declares: options)
+    do throws(Failure) {
+      let changes = ConfigChanges.between(switches, try compile(topology).switches)
+      if isTrial { return changes }
+      try AtomicFile.write(text, to: options.configPath)
+      try apply(topology)
+      return changes
+    } catch { throw ConfigErrors(error) }
+  }
+
   /// The topology in the configuration file, which must declare this host.
   static func load(_ options: AgentOptions) throws(ConfigErrors) -> Topology {
     let topology = try TopologyFile.load(path: options.configPath)
+    try check(topology, declares: options)
+    return topology
+  }
+
+  private static func check(_ topology: Topology, declares options: AgentOptions)
+    throws(ConfigErrors)
+  {
     guard topology.host(named: options.host) != nil else {
       throw ConfigErrors(
         Failure(
           "cannot run host \(options.host)", why: "\(options.configPath) declares no such host",
           remedy: "use one of: \(topology.hosts.map(\.name).joined(separator: ", "))"))
     }
-    return topology
   }
 
   /// The port ids of the agent that ran here before; none when there was none.
   static func rememberedDirectories(_ options: AgentOptions) throws(Failure)
     -> [String: PortDirectory]
   {
-    guard let text = try readFileIfPresent(options.portsPath, limitBytes: 1 << 20) else { return [:] }
+    guard let text = try readFileIfPresent(options.portsPath, limitBytes: 1 << 20) else {
+      return [:]
+    }
     return try JSONText.decode([String: PortDirectory].self, from: text)
   }
 

@@ -59,7 +59,8 @@ public struct HostAgent: ~Copyable {
       for index in 0..<threads.poller.count {
         switch threads.poller[index].token {
         case AgentThreads.mailboxToken: threads.mailbox.run(&state)
-        case AgentThreads.noticeToken: for notice in threads.notices.takeAll() { state.handle(notice) }
+        case AgentThreads.noticeToken:
+          for notice in threads.notices.takeAll() { state.handle(notice) }
         default: handleSignals()
         }
       }

@@ -48,7 +48,9 @@ struct TapPorts: ~Copyable, Sendable {
   /// Removes the device of a port that is no longer declared. Its attachment must be closed.
   mutating func remove(_ key: PortKey) throws(Failure) {
     try keeper.drop(Self.keptName(key))
-    guard let namespace = try? NetworkNamespace.open(named: namespacePrefix + key.vm) else { return }
+    guard let namespace = try? NetworkNamespace.open(named: namespacePrefix + key.vm) else {
+      return
+    }
     try DeviceControl.delete(key.device, in: namespace)
   }
 

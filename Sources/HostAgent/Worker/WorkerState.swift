@@ -50,7 +50,8 @@ struct WorkerState: ~Copyable {
   }
 
   /// Takes a port's attachment away. It closes when the caller lets go of it.
-  mutating func detach(_ port: PortIndex, of name: String, now: MonotonicTime) -> (any Attachment)? {
+  mutating func detach(_ port: PortIndex, of name: String, now: MonotonicTime) -> (any Attachment)?
+  {
     guard let attachment = runtime(named: name)?.detach(port, now: now) else { return nil }
     if attachment.descriptor >= 0 { try? poller.remove(attachment.descriptor) }
     return attachment

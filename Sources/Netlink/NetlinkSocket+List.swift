@@ -35,7 +35,7 @@ extension NetlinkSocket {
     do throws(KernelError) {
       let request = Request(Int(RTM_GETLINK), flags: NLM_F_DUMP, link: ifinfomsg(index: 0))
       request.add(IFLA_EXT_MASK, UInt32(RTEXT_FILTER_SKIP_STATS))
-      return try dump(request) { Link($0) }.sorted { $0.index < $1.index }
+      return try rows(request) { Link($0) }.sorted { $0.index < $1.index }
     } catch { throw error.failure("cannot list the links") }
   }
 
@@ -73,7 +73,7 @@ extension NetlinkSocket {
       let header = ifinfomsg(index: 0, family: AF_BRIDGE)
       let request = Request(Int(RTM_GETNEIGH), flags: NLM_F_DUMP, link: header)
       request.add(IFLA_MASTER, UInt32(index))
-      return try dump(request) { BridgeEntry($0, bridge: index) }
+      return try rows(request) { BridgeEntry($0, bridge: index) }
     } catch { throw error.failure(what) }
   }
 

@@ -63,7 +63,7 @@ public struct NetlinkSocket: ~Copyable, Sendable {
   }
 
   /// Dumps a table, again when it changed meanwhile; gives up after 16 times.
-  borrowing func dump<Row>(
+  borrowing func rows<Row>(
     _ request: borrowing Request, _ row: (Reply) -> Row?
   ) throws(KernelError) -> [Row] {
     var attempts = 0

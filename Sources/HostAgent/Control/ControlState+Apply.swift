@@ -133,9 +133,8 @@ extension ControlState {
       if let known = state.runtime(named: planned.name) {
         runtime = known
       } else {
-        // The table's seed only has to be unknown to guests.
-        var random = SystemRandomNumberGenerator()
-        runtime = SwitchRuntime(name: planned.name, seed: random.next())
+        // The seed of the MAC table: nobody who picks addresses can know the nanosecond.
+        runtime = SwitchRuntime(name: planned.name, seed: MonotonicClock.now().nanoseconds)
         state.add(runtime)
       }
       _ = runtime.network.apply(planned.makePlan(), now: MonotonicClock.now())

@@ -5,7 +5,6 @@
 // A closed mailbox answers at once with nothing, also to those that already wait: a thread that serves a
 // request cannot be left behind when the agent ends.
 
-internal import Dispatch
 internal import Linux
 internal import Synchronization
 
@@ -64,11 +63,11 @@ final class Mailbox<State: ~Copyable>: Sendable {
 /// Where a poster waits for the value of its work.
 private final class Reply<Value: Sendable>: Sendable {
   private let value = Mutex<Value?>(nil)
-  private let isGiven = DispatchSemaphore(value: 0)
+  private let isGiven = Latch()
 
   func give(_ value: Value?) {
     self.value.withLock { $0 = value }
-    isGiven.signal()
+    isGiven.open()
   }
 
   func take() -> Value? {

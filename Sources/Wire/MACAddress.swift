@@ -11,8 +11,10 @@ public struct MACAddress: RawRepresentable, Hashable, Comparable, Sendable, Bitw
   @inlinable
   public init(rawValue: UInt64) { self.rawValue = rawValue & 0xFFFF_FFFF_FFFF }
 
-  public static let zero = MACAddress(rawValue: 0)
-  public static let broadcast = MACAddress(rawValue: 0xFFFF_FFFF_FFFF)
+  @inlinable
+  public static var zero: MACAddress { MACAddress(rawValue: 0) }
+  @inlinable
+  public static var broadcast: MACAddress { MACAddress(rawValue: 0xFFFF_FFFF_FFFF) }
 
   /// The group bit: a multicast address, broadcast included.
   @inlinable

@@ -16,7 +16,8 @@ public struct VLANTag: Hashable, Sendable, BitwiseCopyable {
   @inlinable
   init(bits: UInt32) { self.bits = bits }
 
-  public static let none = VLANTag(bits: 0)
+  @inlinable
+  public static var none: VLANTag { VLANTag(bits: 0) }
 
   /// The EtherType of a customer tag.
   public static let etherType: UInt16 = 0x8100

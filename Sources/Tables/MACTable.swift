@@ -34,10 +34,14 @@ struct MACBucket: BitwiseCopyable, Sendable {
     self.values = values
   }
 
-  @inlinable
+  /// Where a key is in the bucket, or nil. All four are compared, without a branch for each: which of
+  /// them it is cannot be predicted.
+  @inlinable @inline(__always)
   func slot(of key: UInt64) -> Int? {
-    for slot in 0..<4 where keys[slot] == key { return slot }
-    return nil
+    let hits =
+      (keys[0] == key ? 1 : 0) | (keys[1] == key ? 2 : 0) | (keys[2] == key ? 4 : 0)
+      | (keys[3] == key ? 8 : 0)
+    return hits == 0 ? nil : hits.trailingZeroBitCount
   }
 }
 

@@ -36,6 +36,14 @@ struct Options {
     try numbers(name, default: [value], in: range).first ?? value
   }
 
+  mutating func seconds(_ name: String, default value: Double) throws -> Double {
+    guard let text = try text(name) else { return value }
+    guard let seconds = Double(text), seconds >= 0.001, seconds <= 3_600 else {
+      throw WrongUsage(text: "\(name): `\(text)` is not a time from 0.001 to 3600 seconds")
+    }
+    return seconds
+  }
+
   /// A comma-separated list of numbers.
   mutating func numbers(_ name: String, default values: [Int], in range: ClosedRange<Int>) throws
     -> [Int]

@@ -65,7 +65,7 @@ enum PipelineReport {
     let asJSON = options.flag("--json")
     let macs = try options.numbers(
       "--macs", default: [2, 100, 10_000, 100_000, 1_000_000], in: 2...1_040_000)
-    let seconds = try options.number("--seconds", default: 1, in: 1...3_600)
+    let seconds = try options.seconds("--seconds", default: 1)
     let runs = try options.number("--runs", default: 5, in: 1...1_000)
     let batchFrames = try options.number("--batch", default: 256, in: 1...4_096)
     try options.end()
@@ -83,11 +83,11 @@ enum PipelineReport {
   }
 
   /// The row of the switch and that of the raw limit, their runs taken in turns.
-  private static func measure(macs: Int, batchFrames: Int, seconds: Int, runs: Int) throws
+  private static func measure(macs: Int, batchFrames: Int, seconds: Double, runs: Int) throws
     -> [PipelineRow]
   {
     var benchmark = try PipelineBenchmark(macCount: macs, batchFrames: batchFrames, seed: 1)
-    let nanoseconds = UInt64(seconds) * 1_000_000_000
+    let nanoseconds = UInt64(seconds * 1e9)
     _ = try benchmark.run(nanoseconds: nanoseconds / 10)
     var network: [Double] = []
     var raw: [Double] = []

@@ -102,7 +102,7 @@ public struct MACTable: ~Copyable, Sendable {
   /// The entry of a key, unless it is unknown or too old.
   ///
   /// - Cost: one cache line, or two.
-  @inlinable
+  @inlinable @inline(__always)
   public func find(_ key: MACKey, nowSeconds: UInt32) -> MACEntry? {
     let (first, second) = homes(of: key.rawValue)
     if let slot = buckets[first].slot(of: key.rawValue) {

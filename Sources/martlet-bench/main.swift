@@ -7,7 +7,8 @@ internal import Glibc
 
 /// The benchmarks by the word on the command line.
 let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)] = [
-  ("pipeline", "frames per second through the switch, in memory", PipelineReport.run)
+  ("pipeline", "frames per second through the switch, in memory", PipelineReport.run),
+  ("allocations", "allocations per frame: must be zero", AllocationReport.run),
 ]
 
 let usage =

@@ -19,7 +19,8 @@ extension Switch {
   /// Changes nothing. It is `mutating` because a `borrowing` call of a large `~Copyable` struct copies
   /// the struct when the call is not inlined: 456 bytes for each frame.
   @inline(__always)
-  mutating func entry(of address: MACAddress, _ vlan: UInt16, _ context: BatchContext) -> MACEntry? {
+  mutating func entry(of address: MACAddress, _ vlan: UInt16, _ context: BatchContext) -> MACEntry?
+  {
     if let entry = macs.find(MACKey(address, vlan: vlan), nowSeconds: context.seconds) {
       return entry
     }

@@ -63,6 +63,9 @@ public struct MACTable: ~Copyable, Sendable {
   var learnedCounts: FixedArray<UInt32>
   var staticCount = 0
   var sweepBucket = 0
+  /// Meaningless; keeps the compiler from leaving out the reads of `readAhead`.
+  @usableFromInline
+  var readAheadSum: UInt64 = 0
 
   /// An empty table for ports below `portCapacity`. The seed keeps guests from aiming at one bucket.
   public init(capacity: Int, portCapacity: Int, ageingSeconds: UInt32 = 300, seed: UInt64) {
@@ -86,6 +89,14 @@ public struct MACTable: ~Copyable, Sendable {
 
   /// Learned entries of a port.
   public func learnedCount(ofPort port: UInt16) -> Int { Int(learnedCounts[Int(port)]) }
+
+  /// Reads the line where a key most likely is, for nothing but to have it in the cache soon.
+  ///
+  /// Reads that depend on nothing overlap; the lookups of a frame wait for each other.
+  @inlinable @inline(__always)
+  public mutating func readAhead(_ key: MACKey) {
+    readAheadSum ^= buckets[homes(of: key.rawValue).0].keys[0]
+  }
 
   /// The two buckets of a key. They may be the same.
   @inlinable @inline(__always)

@@ -10,7 +10,7 @@
 //   F3  Dataplane   Protocols   Model
 //   F2  FrameMemory   Tables   Linux
 //   F1  Base   Wire
-//   F0  CLinux   CNetlink   CPcap   CYAML   CMicrohttpd   CCurl
+//   F0  CLinux   CNetlink   CPcap   CYAML   CMicrohttpd   CCurl   CAllocationCount
 
 import PackageDescription
 
@@ -53,6 +53,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let floors: [Target] = [
   // F0: C. One module map a library; `CLinux` holds what the importer cannot read by itself.
   .target(name: "CLinux"),
+  .target(name: "CAllocationCount"),
   library("CNetlink", pkgConfig: "libnl-route-3.0", package: "libnl-route-3-dev"),
   library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
   library("CYAML", pkgConfig: "yaml-0.1", package: "libyaml-dev"),
@@ -95,7 +96,7 @@ let programs: [Target] = [
     "martlet-bench",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Model", "Planner", "Netlink",
-      "Attachments", "HTTP",
+      "Attachments", "HTTP", "CAllocationCount",
     ]),
 ]
 

@@ -26,6 +26,8 @@ public struct PortPlan: Equatable, Sendable, BitwiseCopyable {
     case trunk
   }
 
+  /// The vNIC's address; zero for an uplink.
+  public var mac = MACAddress.zero
   public var kind = Kind.absent
   public var isBlocked = false
   /// Waits for the policy revision that it was attached with; passes nothing.
@@ -50,8 +52,6 @@ public struct PortPlan: Equatable, Sendable, BitwiseCopyable {
   public var notifiesSwitches = true
   /// What port-id teaming hashes, and what people see as the port id. Stable while the port exists.
   public var id: UInt32 = 0
-  /// The vNIC's address; zero for an uplink.
-  public var mac = MACAddress.zero
   /// The port's declared addresses in `SwitchPlan.addresses`.
   public var firstAddress: UInt32 = 0
   public var addressCount: UInt16 = 0

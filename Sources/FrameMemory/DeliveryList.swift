@@ -8,7 +8,7 @@
 // Bound: `capacity` deliveries. The switch asks for room for a whole broadcast before it takes the next
 // frame, and stops early when there is none; the worker sends and goes on. Nothing is lost.
 
-internal import Base
+public import Base
 public import Wire
 
 /// One frame to one port.
@@ -35,13 +35,19 @@ public struct Delivery: Sendable, BitwiseCopyable {
 /// The deliveries of one batch, by egress port, each port in order of arrival.
 public struct DeliveryList: ~Copyable, Sendable {
   public let capacity: Int
-  public private(set) var count = 0
+  @usableFromInline
+  var used = 0
+  @usableFromInline
   var pool: FixedArray<Delivery>
+  @usableFromInline
   var firsts: FixedArray<Int32>
+  @usableFromInline
   var lasts: FixedArray<Int32>
   /// The ports that have deliveries, in the order in which they got their first.
+  @usableFromInline
   var touched: FixedArray<PortIndex>
-  public private(set) var touchedCount = 0
+  @usableFromInline
+  var touchedPorts = 0
 
   /// Room for `capacity` deliveries to ports below `portCapacity`.
   public init(capacity: Int, portCapacity: Int) {
@@ -53,18 +59,28 @@ public struct DeliveryList: ~Copyable, Sendable {
     touched = FixedArray(repeating: .none, count: portCapacity)
   }
 
-  public var freeCapacity: Int { capacity - count }
+  /// How many deliveries there are.
+  @inlinable
+  public var count: Int { used }
+
+  /// How many ports have deliveries.
+  @inlinable
+  public var touchedCount: Int { touchedPorts }
+
+  @inlinable
+  public var freeCapacity: Int { capacity - used }
 
   /// Adds a delivery at the end of `port`'s list. Traps when full: ask `freeCapacity` first.
+  @inlinable @inline(__always)
   public mutating func append(frame: UInt16, to port: PortIndex, tag: VLANTag) {
-    let entry = Int32(count)
-    pool[count] = Delivery(frame: frame, tag: tag, next: -1)
-    count += 1
+    let entry = Int32(truncatingIfNeeded: used)
+    pool[used] = Delivery(frame: frame, tag: tag, next: -1)
+    used &+= 1
     let last = lasts[port.index]
     if last < 0 {
       firsts[port.index] = entry
-      touched[touchedCount] = port
-      touchedCount += 1
+      touched[touchedPorts] = port
+      touchedPorts &+= 1
     } else {
       pool[Int(last)].next = entry
     }
@@ -101,7 +117,7 @@ public struct DeliveryList: ~Copyable, Sendable {
       firsts[touched[index].index] = -1
       lasts[touched[index].index] = -1
     }
-    touchedCount = 0
-    count = 0
+    touchedPorts = 0
+    used = 0
   }
 }

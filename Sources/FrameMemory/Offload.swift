@@ -53,7 +53,8 @@ public struct Offload: Hashable, Sendable, BitwiseCopyable {
   }
 
   /// An ordinary frame, complete as it is.
-  public static let none = Offload()
+  @inlinable
+  public static var none: Offload { Offload() }
 
   @inlinable
   public var needsChecksum: Bool { flags & Self.needsChecksumFlag != 0 }

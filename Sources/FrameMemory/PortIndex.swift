@@ -14,7 +14,8 @@ public struct PortIndex: RawRepresentable, Hashable, Comparable, Sendable, Bitwi
   public init(_ index: Int) { rawValue = UInt16(index) }
 
   /// No port.
-  public static let none = PortIndex(rawValue: .max)
+  @inlinable
+  public static var none: PortIndex { PortIndex(rawValue: .max) }
 
   @inlinable
   public var index: Int { Int(rawValue) }

@@ -1,8 +1,9 @@
 // Putting addresses in: learned on a port, announced beyond an uplink, or told by the plan.
 
-internal import Base
+public import Base
 
 /// What became of an address that a port was seen to use.
+@frozen
 public enum LearnResult: Equatable, Sendable {
   /// Known at this port; its age was refreshed.
   case known
@@ -20,8 +21,14 @@ extension MACTable {
   /// Notes that `port` sends from a learned address.
   ///
   /// - Cost: the two lines of a lookup when the address is known; a write at most once a second.
+  @inlinable @inline(__always)
   public mutating func learn(_ key: MACKey, port: UInt16, nowSeconds: UInt32) -> LearnResult {
-    record(key, MACEntry(port: port, kind: .learned, seenSeconds: nowSeconds))
+    let entry = MACEntry(port: port, kind: .learned, seenSeconds: nowSeconds)
+    // Nearly every frame: seen here within this second.
+    if let (bucket, slot) = position(of: key), buckets[bucket].values[slot] == entry.packed {
+      return .known
+    }
+    return record(key, entry)
   }
 
   /// Notes that an address was announced beyond the uplink `port`.
@@ -43,6 +50,7 @@ extension MACTable {
     return insert(key, entry)
   }
 
+  @usableFromInline
   mutating func record(_ key: MACKey, _ entry: MACEntry) -> LearnResult {
     guard key.rawValue >> 16 != 0 else { return .full }
     guard let (bucket, slot) = position(of: key) else {
@@ -60,6 +68,7 @@ extension MACTable {
   }
 
   /// Where a key is, expired or not.
+  @inlinable @inline(__always)
   func position(of key: MACKey) -> (bucket: Int, slot: Int)? {
     let (first, second) = homes(of: key.rawValue)
     if let slot = buckets[first].slot(of: key.rawValue) { return (first, slot) }

@@ -1,1 +1,31 @@
-print("martlet")
+// martlet-bench: what the switch costs, measured. One file a benchmark; this one only chooses.
+//
+// Exit 0 done, 1 a measurement failed or broke its promise, 2 wrong usage.
+
+internal import Base
+internal import Glibc
+
+/// The benchmarks by the word on the command line.
+let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)] = [
+  ("pipeline", "frames per second through the switch, in memory", PipelineReport.run),
+  ("allocations", "allocations per frame: must be zero", AllocationReport.run),
+]
+
+let usage =
+  "usage: martlet-bench NAME [OPTION...]      (martlet-bench NAME --help says more)\n"
+  + benchmarks.map { name, summary, _ in "  \(pad(name, 12)) \(summary)" }.joined(separator: "\n")
+
+let arguments = Array(CommandLine.arguments.dropFirst())
+guard let benchmark = benchmarks.first(where: { $0.name == arguments.first }) else {
+  print(usage)
+  exit(["help", "--help", "-h"].contains(arguments.first) ? 0 : 2)
+}
+do {
+  exit(try benchmark.run(Array(arguments.dropFirst())) ? 0 : 1)
+} catch let wrong as WrongUsage {
+  complain("martlet-bench: error: \(wrong.text)")
+  exit(2)
+} catch {
+  complain("\(error)")
+  exit(1)
+}

@@ -80,7 +80,9 @@ struct PacketTests {
 
   @Test("promiscuous when asked for, for as long as it lives")
   func promiscuous() throws {
-    func count() throws -> String { try space.run("ip -d -o link show v0 | grep -o 'promiscuity .'") }
+    func count() throws -> String {
+      try space.run("ip -d -o link show v0 | grep -o 'promiscuity .'")
+    }
     do {
       let quiet = try attach("v0") { $0.isPromiscuous = false }
       #expect(try count() == "promiscuity 0\n")
@@ -118,6 +120,7 @@ struct PacketTests {
         #expect(v1.receive(into: &batch, port: PortIndex(0), limit: 2) == .frames(1))
         let isCustomer = type[0] == 0x81
         #expect(batch[0].tag == (isCustomer ? VLANTag(vlan: 99) : .none))
+        // SAFETY: the array copies the bytes while the buffer is valid.
         let bytes = unsafe batch.bytes(of: 0).withUnsafeBytes { unsafe [UInt8]($0) }
         let expected =
           isCustomer ? doubled.bytes[..<12] + doubled.bytes[16...] : doubled.bytes[...]

@@ -48,6 +48,7 @@ struct GatherSlots: ~Copyable {
   }
 
   deinit {
+    // SAFETY: allocated by `init`; nothing outside keeps a pointer past a call.
     unsafe pieces.deallocate()
     unsafe scratch.deallocate()
   }
@@ -58,6 +59,7 @@ struct GatherSlots: ~Copyable {
   @unsafe
   func pieces(of slot: Int) -> UnsafeMutablePointer<iovec> {
     precondition(slot >= 0 && slot < count, "no such slot")
+    // SAFETY: the index was checked.
     return unsafe pieces + slot * Self.pieceLimit
   }
 
@@ -65,6 +67,7 @@ struct GatherSlots: ~Copyable {
   @unsafe
   private func scratch(of slot: Int) -> UnsafeMutableRawPointer {
     precondition(slot >= 0 && slot < count, "no such slot")
+    // SAFETY: the index was checked.
     return unsafe scratch + slot * Self.slotBytes
   }
 

@@ -30,6 +30,7 @@ struct FrameRing: ~Copyable {
     entries = FixedArray(repeating: Entry(), count: capacity)
   }
 
+  // SAFETY: allocated by `init`; no span outlives the ring.
   deinit { unsafe memory.deallocate() }
 
   var isFull: Bool { count == capacity }

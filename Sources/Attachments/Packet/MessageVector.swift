@@ -28,6 +28,7 @@ struct MessageVector: ~Copyable {
   }
 
   deinit {
+    // SAFETY: allocated by `init`; nothing outside has these pointers.
     unsafe messages.deallocate()
     unsafe pieces.deallocate()
     unsafe control.deallocate()
@@ -79,18 +80,21 @@ struct MessageVector: ~Copyable {
   /// The bytes that message `index` received.
   func byteCount(_ index: Int) -> Int {
     check(index)
+    // SAFETY: the index was checked.
     return Int(unsafe messages[index].byte_count)
   }
 
   /// Whether message `index` was larger than its buffer.
   func isTruncated(_ index: Int) -> Bool {
     check(index)
+    // SAFETY: the index was checked.
     return unsafe clinux_message_is_truncated(messages + index) != 0
   }
 
   /// The tag beside message `index`, as protocol << 16 | control information; nil when there is none.
   func tag(_ index: Int) -> UInt32? {
     check(index)
+    // SAFETY: the index was checked; the control data was written by the last `receive`.
     let tag = unsafe clinux_message_tag(messages + index)
     return tag == 0 ? nil : UInt32(truncatingIfNeeded: tag)
   }

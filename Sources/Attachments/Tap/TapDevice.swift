@@ -27,7 +27,8 @@ public struct TapDevice: ~Copyable, Sendable {
   /// - `isMultiQueue`: whether it may be attached to more than once; must agree with what exists.
   /// - Source: tuntap.rst, 3.1.
   public static func open(
-    name: String, namespace: NetworkNamespace? = nil, isPersistent: Bool = false, isMultiQueue: Bool = false
+    name: String, namespace: NetworkNamespace? = nil, isPersistent: Bool = false,
+    isMultiQueue: Bool = false
   ) throws(Failure) -> TapDevice {
     let descriptor = try NetworkNamespace.run(in: namespace) { () throws(Failure) in
       let number = clinux_tun_open()

@@ -68,6 +68,7 @@ final class TestSocket: Sendable {
 
   static func listen(_ address: TestAddress, in namespace: NetworkNamespace) throws -> TestSocket {
     try open(true, address.isIPv6, in: namespace) { number in
+      // SAFETY: the address lives for the call.
       guard unsafe address.withAddress({ unsafe bind(number, $0, $1) }) == 0 else { return -1 }
       return Glibc.listen(number, 1)
     }
@@ -77,6 +78,7 @@ final class TestSocket: Sendable {
     _ address: TestAddress, isStream: Bool = true, in namespace: NetworkNamespace
   ) throws(Failure) -> TestSocket {
     try open(isStream, address.isIPv6, in: namespace) { number in
+      // SAFETY: the address lives for the call.
       unsafe address.withAddress { unsafe Glibc.connect(number, $0, $1) }
     }
   }
@@ -84,6 +86,7 @@ final class TestSocket: Sendable {
   static func receiver(_ address: TestAddress, in namespace: NetworkNamespace) throws -> TestSocket
   {
     try open(false, address.isIPv6, in: namespace) { number in
+      // SAFETY: the address lives for the call.
       unsafe address.withAddress { unsafe bind(number, $0, $1) }
     }
   }
@@ -97,6 +100,7 @@ final class TestSocket: Sendable {
   /// Sends datagrams larger than this as several (UDP_SEGMENT).
   func segmentDatagrams(bytes: Int32) -> Bool {
     var value = bytes
+    // SAFETY: a value that lives for the call.
     return unsafe setsockopt(descriptor.number, 17, 103, &value, 4) == 0
   }
 

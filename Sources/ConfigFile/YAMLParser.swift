@@ -103,7 +103,7 @@ struct YAMLParser: ~Copyable {
   private func refuse(tag: String?, at location: SourceLocation) throws(Failure) {
     guard let tag else { return }
     throw Failure(
-      "YAML", why: "the tag `\(tag)` is not understood",
+      "YAML", why: "the tag `\(tag.prefix(64))` is not understood",
       remedy: "remove it; quotes say that a value is text", at: location)
   }
 }

@@ -132,11 +132,13 @@ public struct YAMLReader: ~Copyable {
     _ name: String, at location: SourceLocation, depth: Int
   ) throws(Failure) -> Built {
     let isOpen = openAnchors.contains(name)
+    let told = name.prefix(64)
     guard !isOpen, var built = anchors[name] else {
       throw Failure(
         "YAML",
-        why: isOpen ? "`*\(name)` refers to what it is part of" : "unknown alias `*\(name)`",
-        remedy: "name an anchor `&\(name)` that ends above", at: location)
+        why: isOpen
+          ? "`*\(told)` refers to what it is part of" : "unknown alias `*\(told)`",
+        remedy: "name an anchor `&\(told)` that ends above", at: location)
     }
     try check(depth: depth + built.depth, at: location)
     try count(built.nodeCount, at: location)

@@ -75,6 +75,16 @@ func messages(_ text: String) -> [String] {
     #expect(told[20] == "and 10 more")
   }
 
+  @Test func whatIsToldIsShortAndHarmless() {
+    let long = String(repeating: "x", count: 100_000)
+    let told = messages(
+      "apiVersion: martlet/v1\nkind: Topology\nname: \"a\\e[2Jb\"\n\(long.prefix(900)): 1\n"
+        + "vms: [{ name: \(long), host: \(long), nics: [{ portgroup: \(long), mac: \(long) }] }]\n")
+    #expect(told.count == 5)
+    #expect(told.allSatisfy { $0.utf8.count < 500 && !$0.contains("\u{1B}") })
+    #expect(told.first?.hasPrefix("3:7: topology: the name `a\u{FFFD}[2Jb` has") == true)
+  }
+
   @Test func theDescriptionIsWhatTheCommandLinePrints() throws {
     let error = #expect(throws: ConfigErrors.self) {
       try TopologyFile.parse(
@@ -85,5 +95,33 @@ func messages(_ text: String) -> [String] {
         dir/f.yaml:3:7: martlet: error: topology: the name `a b` has other characters than letters, \
         digits and dashes; choose another
         """)
+  }
+
+  /// Files that would take minutes if a check compared everything with everything.
+  @Test(.timeLimit(.minutes(1)), arguments: 0..<3) func hostileFilesEndSoon(_ kind: Int) {
+    func list(_ count: Int, _ element: (Int) -> String) -> String {
+      "[" + (0..<count).map(element).joined(separator: ",") + "]"
+    }
+    let hosts = "hosts: " + list(256) { "{name: h\($0)}" } + "\n"
+    let text =
+      switch kind {
+      case 0: (0..<49_000).map { "k\($0): 1\n" }.joined()
+      case 1:
+        hosts + "standardSwitches: [{host: h1, name: s, portgroups: "
+          + list(4000) { "{name: p\($0)}" } + "}]\n" + "vms: "
+          + list(2500) {
+            "{name: v\($0), host: h1, nics: " + list(4) { _ in "{portgroup: q}" } + "}"
+          }
+          + "\n"
+      default:
+        "distributedSwitches: "
+          + list(128) { index in
+            "{name: d\(index), uplinks: [a, b], hosts: "
+              + list(40) { "{name: h\($0), uplinks: {a: n, b: m}}" } + "}"
+          } + "\n"
+      }
+    let told = messages("apiVersion: martlet/v1\nkind: Topology\nname: x\n\(text)")
+    #expect(told.count == 21)
+    #expect(told.last?.hasPrefix("and ") == true)
   }
 }

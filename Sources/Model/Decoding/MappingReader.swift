@@ -32,12 +32,12 @@ struct MappingReader {
     for entry in entries {
       if let earlier = first[entry.key] {
         log.add(
-          subject, "the key `\(entry.key)` is repeated",
+          subject, "the key `\(entry.key.excerpt)` is repeated",
           remedy: "keep one of the two; the other is on line \(earlier.line)",
           at: entry.keyLocation)
       } else if !keys.contains(entry.key) {
         log.add(
-          subject, "unknown key `\(entry.key)`",
+          subject, "unknown key `\(entry.key.excerpt)`",
           remedy: log.remedy(
             for: entry.key, among: keys, "the keys here are", ifNone: "remove it"),
           at: entry.keyLocation)
@@ -191,11 +191,11 @@ struct MappingReader {
     for entry in entries.prefix(limit) {
       if pairs.contains(where: { $0.key == entry.key }) {
         mistake(
-          "`\(entry.key)` is repeated in `\(key)`", remedy: "keep one of the two",
+          "`\(entry.key.excerpt)` is repeated in `\(key)`", remedy: "keep one of the two",
           at: entry.keyLocation)
         continue
       }
-      pairs.append((entry.key, name(of: entry.value, "`\(entry.key)`")))
+      pairs.append((entry.key, name(of: entry.value, "`\(entry.key.excerpt)`")))
     }
     return pairs
   }
@@ -220,6 +220,13 @@ extension ConfigNode {
 }
 
 extension String {
-  /// At most 64 characters, for messages.
-  var excerpt: String { count <= 64 ? self : prefix(63) + "…" }
+  /// At most 64 characters, for messages; those that would move a terminal's cursor are replaced.
+  var excerpt: String {
+    var text = String.UnicodeScalarView()
+    for scalar in unicodeScalars.prefix(64) {
+      let isControl = scalar.properties.generalCategory == .control
+      text.append(isControl ? "\u{FFFD}" : scalar)
+    }
+    return unicodeScalars.count <= 64 ? String(text) : String(text) + "…"
+  }
 }

@@ -15,17 +15,17 @@ final class MistakeLog {
 
   /// The remedy for an unknown word: the known word nearest to it, or all of them.
   ///
-  /// `words` is what the known words are: "the keys here are", "the hosts are". A file with very
-  /// many mistakes gets no guesses for the later ones.
+  /// `wordsAre` is what the known words are: "the keys here are", "the hosts are". Looking for them
+  /// takes time, so a file with very many mistakes gets the same remedy as when there is none.
   func remedy(
-    for word: String, among known: [String], _ words: String, ifNone: String
+    for word: String, among words: @autoclosure () -> [String], _ wordsAre: String, ifNone: String
   ) -> String {
-    if failures.count < 4 * ConfigErrors.toldLimit, let nearest = nearest(to: word, among: known) {
-      return "did you mean `\(nearest)`?"
-    }
+    guard failures.count < 4 * ConfigErrors.toldLimit else { return ifNone }
+    let known = words()
+    if let nearest = nearest(to: word, among: known) { return "did you mean `\(nearest.excerpt)`?" }
     if known.isEmpty { return ifNone }
-    let told = known.prefix(16).joined(separator: ", ")
-    return "\(words) \(told)\(known.count > 16 ? ", …" : "")"
+    let told = known.prefix(16).map(\.excerpt).joined(separator: ", ")
+    return "\(wordsAre) \(told)\(known.count > 16 ? ", …" : "")"
   }
 
   /// The mistakes in the order of the file, each once.

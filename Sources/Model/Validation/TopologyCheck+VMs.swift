@@ -36,20 +36,21 @@ extension TopologyCheck {
     guard found.isEmpty else {
       // Two switches of one name were told already.
       guard Set(found.map(\.qualifiedName)).count == found.count else { return nil }
-      let names = found.prefix(4).map { "`\($0.qualifiedName)`" }.joined(separator: " or ")
+      let names = found.prefix(4).map { "`\($0.qualifiedName.excerpt)`" }.joined(separator: " or ")
       log.add(
         subject, "the port group `\(name)` is on more than one switch of host \(host.excerpt)",
         remedy: "write \(names)", at: location)
       return nil
     }
     if let elsewhere = portgroups[nic.portgroup].first?.hostSwitch {
+      let owner = elsewhere.name.excerpt
       let remedy =
         elsewhere.kind == .distributed
-        ? "add \(host.excerpt) to the hosts of \(elsewhere.name)"
-        : "run the VM on \(elsewhere.host), or declare the port group on \(host.excerpt)"
+        ? "add \(host.excerpt) to the hosts of \(owner)"
+        : "run the VM on \(elsewhere.host.excerpt), or declare the port group on \(host.excerpt)"
       log.add(
         subject,
-        "the port group `\(name)` is on \(elsewhere.name), which host \(host.excerpt) does not have",
+        "the port group `\(name)` is on \(owner), which host \(host.excerpt) does not have",
         remedy: remedy, at: location)
       return nil
     }

@@ -53,7 +53,13 @@ public struct HTTPClient: Sendable {
   public func request(_ method: HTTPMethod, _ target: HTTPTarget, body: [UInt8] = [])
     throws(Failure) -> [UInt8]
   {
-    let reply = try send(method, target, body: body)
+    try self.body(of: try send(method, target, body: body), method, target)
+  }
+
+  /// The body of an answer that says 2xx; any other is thrown as the failure that it carries.
+  public func body(of reply: HTTPReply, _ method: HTTPMethod, _ target: HTTPTarget)
+    throws(Failure) -> [UInt8]
+  {
     if 200..<300 ~= reply.status { return reply.body }
     if let message = try? JSONText.decode(FailureMessage.self, from: reply.body) {
       throw message.failure

@@ -9,14 +9,20 @@ internal import Synchronization
 
 /// What the agents answered.
 struct AgentAnswers<Value: Sendable>: Sendable {
+  /// What one agent answered.
+  struct Answer: Sendable {
+    var agent: Agent
+    var value: Value
+  }
+
   /// In the order of the agents.
-  var values: [Value] = []
+  var values: [Answer] = []
   /// The agents that did not answer, and why.
   var failures: [Failure] = []
 
   /// Tells who did not answer; the status of a command that needs them all.
   func tellFailures() -> ExitStatus {
-    for failure in failures { Console.tell(failure) }
+    Console.tell(failures)
     return failures.isEmpty ? .done : .failed
   }
 }
@@ -26,23 +32,17 @@ enum AgentClient {
 
   /// Sends one request to every agent and waits for all answers.
   static func ask<Value: Decodable & Sendable>(
-    _ agents: [Agent], _ method: HTTPMethod, _ target: HTTPTarget, body: [UInt8] = [],
-    as type: Value.Type
+    _ agents: [Agent], _ method: HTTPMethod, _ target: HTTPTarget, as type: Value.Type
   ) -> AgentAnswers<Value> {
     let results = Mutex<[Int: Result<Value, Failure>]>([:])
     everyone(agents[...]) { index, agent in
-      let client = HTTPClient(.socket(agent.socketPath), timeoutMilliseconds: timeoutMilliseconds)
-      let result = Result { () throws(Failure) in
-        try JSONText.decode(
-          type, from: try client.request(method, target, body: body),
-          what: "cannot read the answer of \(agent.name)")
-      }
+      let result = Result { () throws(Failure) in try ask(agent, method, target, as: type) }
       results.withLock { $0[index] = result }
     }
     var answers = AgentAnswers<Value>()
     for (index, agent) in agents.enumerated() {
       switch results.withLock({ $0[index] }) {
-      case .success(let value): answers.values.append(value)
+      case .success(let value): answers.values.append(.init(agent: agent, value: value))
       case .failure(let failure):
         var failure = failure
         failure.what = "host \(agent.name): \(failure.what)"
@@ -51,6 +51,27 @@ enum AgentClient {
       }
     }
     return answers
+  }
+
+  private static func ask<Value: Decodable>(
+    _ agent: Agent, _ method: HTTPMethod, _ target: HTTPTarget, as type: Value.Type
+  ) throws(Failure) -> Value {
+    let client = HTTPClient(.socket(agent.socketPath), timeoutMilliseconds: timeoutMilliseconds)
+    let reply = try client.send(method, target)
+    // A configuration is refused with a list of what is wrong in it, ready for a person.
+    if reply.status == 422, let refused = try? JSONText.decode(Refused.self, from: reply.body) {
+      throw Failure(
+        "the configuration is refused", why: refused.errors.joined(separator: "; "),
+        remedy: "mend the file, and check it with `martlet validate`")
+    }
+    return try JSONText.decode(
+      type, from: try client.body(of: reply, method, target),
+      what: "cannot read the answer of \(agent.name)")
+  }
+
+  /// What an agent says of a configuration that it does not take.
+  private struct Refused: Decodable {
+    var errors: [String]
   }
 
   /// Runs `body` for every agent, each on a thread of its own, and waits for all.

@@ -59,7 +59,8 @@ struct AgentDirectory {
       remedy: "name one with --lab, for example --lab \(labs[0])")
   }
 
-  private func agents(ofLab lab: String, host: String?) throws(Failure) -> [Agent] {
+  /// The agents of a running lab, or the one of a host; at least one.
+  func agents(ofLab lab: String, host: String? = nil) throws(Failure) -> [Agent] {
     let folder = "\(runtimeFolder)/labs/\(lab)"
     guard labs.contains(lab) else {
       throw Failure(

@@ -21,6 +21,8 @@ enum Console {
   /// Tells a failure to the person: `martlet: error: WHAT: WHY; WHAT TO DO`.
   static func tell(_ failure: Failure) { note("\(failure)") }
 
+  static func tell(_ failures: [Failure]) { for failure in failures { tell(failure) } }
+
   /// Writes a line of progress or advice.
   static func note(_ text: String) {
     // When standard error is closed, nobody is left to tell.

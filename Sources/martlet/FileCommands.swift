@@ -1,57 +1,60 @@
-// `validate` and `apply`: what is done with a topology file outside a lab.
-//
-// `apply` sends the text of a valid file to every agent (`PUT /v1/config`); each makes its own part
-// of it a new plan, or refuses it whole and keeps what it runs.
+// `validate` and `apply`: what is done with a topology file beside `lab up`.
 
-internal import HTTP
-internal import Linux
+internal import Model
 
 enum FileCommands {
   static let all = [validate, apply]
 
-  /// A file larger than this is not a topology.
-  private static let fileBytes = 1 << 20
-
-  /// What an agent answers to a new configuration.
-  private struct Applied: Codable, Sendable {
-    var host: String
-    var revision: UInt64
-    /// What changes, one line each.
-    var changes: [String]
-  }
-
   private static let validate = Command(
     noun: "validate", summary: "check a topology file without building anything",
-    arguments: [.init(name: "FILE", summary: "a topology file")],
+    arguments: [.init(name: "FILE", summary: "a topology file, or - for standard input")],
     examples: [
       .init(line: "martlet validate Topologies/quickstart.yaml", effect: "nothing wrong: status 0")
     ],
-    run: { _ in throw Unconnected.failure("validate") })
+    run: { invocation in
+      let path = invocation.argument("FILE")
+      try Console.write("\(path): \(try TopologyText(path).topology.summary)\n")
+      return .done
+    })
 
   private static let apply = Command(
-    noun: "apply", summary: "give running hosts a changed topology",
+    noun: "apply", summary: "give the hosts of a running lab a changed topology",
     options: [
       .init(
-        name: "file", letter: "f", value: "FILE", summary: "a topology file", isRequired: true),
+        name: "file", letter: "f", value: "FILE",
+        summary: "a topology file, or - for standard input", isRequired: true),
       .init(name: "dry-run", summary: "tell what would change, and change nothing"),
-    ] + AgentDirectory.options,
+      .init(name: "lab", value: "N", summary: "a running lab, when there are several"),
+    ],
     examples: [
       .init(line: "martlet apply -f quickstart.yaml --dry-run", effect: "what would change"),
       .init(line: "martlet apply -f quickstart.yaml", effect: "changes the running lab"),
     ],
     run: { invocation in
-      let path = invocation.options["file"] ?? ""
-      let bytes = try readFile(path, limitBytes: fileBytes)
-      let isTrial = invocation.flags.contains("dry-run")
-      let agents = try AgentDirectory().agents(for: invocation)
-      let target = HTTPTarget(
-        segments: ["v1", "config"], query: isTrial ? [.init(name: "dryRun", value: "true")] : [])
-      let answers = AgentClient.ask(agents, .put, target, body: bytes, as: Applied.self)
-      for answer in answers.values {
-        let state = isTrial ? "would run" : "runs"
-        try Console.write("\(answer.host): \(state) revision \(answer.revision)\n")
-        try Console.write(answer.changes.map { "  \($0)\n" }.joined())
-      }
-      return answers.tellFailures()
+      let text = try TopologyText(invocation.options["file"] ?? "-")
+      let change = try LabChange(to: text, lab: invocation.options["lab"])
+      let lines = change.changes.lines
+      try Console.write(lines.isEmpty ? "nothing changes\n" : lines.map { "\($0)\n" }.joined())
+      return lines.isEmpty || invocation.flags.contains("dry-run") ? .done : try change.make()
     })
+}
+
+extension Topology {
+  /// What a file declares, in one line.
+  fileprivate var summary: String {
+    let portgroups =
+      distributedSwitches.map(\.portgroups.count).reduce(0, +)
+      + standardSwitches.map(\.portgroups.count).reduce(0, +)
+    let counts = [
+      Self.count(hosts.count, "host", "hosts"),
+      Self.count(distributedSwitches.count + standardSwitches.count, "switch", "switches"),
+      Self.count(portgroups, "port group", "port groups"),
+      Self.count(vms.count, "VM", "VMs"),
+    ]
+    return "topology \(name) is valid: \(counts.joined(separator: ", "))"
+  }
+
+  private static func count(_ number: Int, _ one: String, _ many: String) -> String {
+    "\(number) \(number == 1 ? one : many)"
+  }
 }

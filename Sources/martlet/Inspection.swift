@@ -43,32 +43,29 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
   }
 
   @Sendable private func list(_ invocation: Invocation) throws -> ExitStatus {
-    let answers = try rows(for: invocation)
-    let status = answers.tellFailures()
-    if status == .done || !answers.values.isEmpty {
-      try Console.write(Printer(invocation).list(answers.values, columns))
+    let (rows, failures) = try rows(for: invocation)
+    Console.tell(failures)
+    if failures.isEmpty || !rows.isEmpty {
+      try Console.write(Printer(invocation).list(rows, columns))
     }
-    return status
+    return failures.isEmpty ? .done : .failed
   }
 
   @Sendable private func show(_ invocation: Invocation) throws -> ExitStatus {
     let name = invocation.argument("NAME")
-    let answers = try rows(for: invocation)
-    let wanted = answers.values.filter {
-      keys($0).contains { $0.lowercased() == name.lowercased() }
+    let (rows, failures) = try rows(for: invocation)
+    Console.tell(failures)
+    let wanted = rows.filter { keys($0).contains { $0.lowercased() == name.lowercased() } }
+    guard !wanted.isEmpty else {
+      throw Self.notThere(noun, name, among: rows.compactMap { keys($0).first })
     }
-    let status = answers.tellFailures()
-    guard wanted.isEmpty else {
-      try Console.write(Printer(invocation).show(wanted))
-      return status
-    }
-    throw Self.notThere(noun, name, among: answers.values.compactMap { keys($0).first })
+    try Console.write(Printer(invocation).show(wanted))
+    return failures.isEmpty ? .done : .failed
   }
 
-  /// What all agents know and the filters let through, with the agents that did not answer.
-  private func rows(for invocation: Invocation) throws -> AgentAnswers<Row> {
+  /// What all agents know and the filters let through, and why some agents did not answer.
+  private func rows(for invocation: Invocation) throws -> ([Row], [Failure]) {
     let agents = try AgentDirectory().agents(for: invocation)
-    var answers = AgentAnswers<Row>()
     guard var target = HTTPTarget(parsing: path) else {
       preconditionFailure("\(path) is a path of the API")
     }
@@ -76,22 +73,24 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
     if let name = invocation.options["switch"] {
       target.query.append(.init(name: "switch", value: name))
     }
-    if answersOneRow {
-      answers = AgentClient.ask(agents, .get, target, as: Row.self)
-    } else {
-      let told = AgentClient.ask(agents, .get, target, as: [Row].self)
-      answers.values = told.values.flatMap { $0 }
-      answers.failures = told.failures
-    }
+    var (rows, failures) = ask(agents, target)
     if let host = invocation.options["host"], let hosts {
-      answers.values = answers.values.filter { hosts($0).contains(host) }
+      rows = rows.filter { hosts($0).contains(host) }
     }
     if let name = invocation.options["switch"], let `switch` {
-      answers.values = answers.values.filter { `switch`($0) == name }
-      if answers.values.isEmpty { try checkSwitch(name, agents) }
+      rows = rows.filter { `switch`($0) == name }
+      if rows.isEmpty, failures.isEmpty { try checkSwitch(name, agents) }
     }
-    answers.values = merge(answers.values)
-    return answers
+    return (merge(rows), failures)
+  }
+
+  private func ask(_ agents: [Agent], _ target: HTTPTarget) -> ([Row], [Failure]) {
+    if answersOneRow {
+      let told = AgentClient.ask(agents, .get, target, as: Row.self)
+      return (told.values.map(\.value), told.failures)
+    }
+    let told = AgentClient.ask(agents, .get, target, as: [Row].self)
+    return (told.values.flatMap(\.value), told.failures)
   }
 
   /// Nothing on a switch is an answer; nothing on a switch that does not exist is a mistake.
@@ -99,7 +98,9 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
     let told = AgentClient.ask(
       agents, .get, HTTPTarget(segments: ["v1", "switches"]), as: [SwitchStatus].self)
     var known: [String] = []
-    for row in told.values.joined() where !known.contains(row.name) { known.append(row.name) }
+    for row in told.values.flatMap(\.value) where !known.contains(row.name) {
+      known.append(row.name)
+    }
     if told.failures.isEmpty, !known.contains(name) {
       throw Self.notThere("switch", name, among: known)
     }

@@ -50,7 +50,7 @@ struct Printer: Sendable {
   private func document(_ rows: [some Encodable]) throws -> String {
     // Row by row, which keeps the cost linear in their number.
     let value = JSONValue.array(try rows.map { try JSONValue(encoding: $0) })
-    return format == .json ? value.prettyText : yamlText(value)
+    return format == .json ? value.prettyText : YAMLWriter.text(value)
   }
 }
 

@@ -161,8 +161,12 @@ struct AgentRows: Sendable {
           name: rows.host, revision: 1, pid: 42, uptimeSeconds: 5, switchCount: 2,
           uplinkCount: 1, vmCount: 1, version: "0.1.0"))
     }
-    router.on(.delete, "/v1/macs") { request in
-      .json(["flushed": request.target.first("vlan") == "10" ? 1 : 3])
+    router.on(.post, "/v1/macs/flush") { request throws(Failure) in
+      guard let port = request.target.first("port") else { return .json(["flushed": 3]) }
+      guard rows.ports.contains(where: { $0.id == port }) else {
+        throw Failure("cannot flush", why: "no port \(port) here", remedy: "ask another host")
+      }
+      return .json(["flushed": 1])
     }
     return router
   }

@@ -9,7 +9,7 @@ import Testing
     "lab": ["up", "down", "list", "exec", "graph"], "validate": [], "apply": [],
     "switch": ["list", "show"], "portgroup": ["list", "show"], "port": ["list", "show"],
     "uplink": ["list", "show"], "mac": ["list", "show", "flush"], "vm": ["list", "show"],
-    "host": ["list", "show", "run"], "version": [],
+    "host": ["list", "show", "run", "keep"], "version": [],
   ]
 
   @Test func helpNamesEveryCommand() throws {
@@ -61,7 +61,7 @@ import Testing
     ("lab up a.yaml --timeout 0", "not a whole number from 1 to 3600"),
     ("lab exec web1 ping", "put `--` before the command"),
     ("lab exec web1 --", "nothing follows `--`"), ("lab graph a.yaml -o png", "svg or dot"),
-    ("apply", "-f is missing"), ("mac flush --vlan 4095", "not a whole number from 0 to 4094"),
+    ("apply", "-f is missing"), ("apply -f a.yaml --host h", "does not have it"),
     ("host run --host h", "--config is missing"), ("--frobnicate", "options come after"),
     ("help prot", "did you mean `port`?"), ("help lab pu", "did you mean `lab up`?"),
   ])

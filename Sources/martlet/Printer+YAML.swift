@@ -1,4 +1,0 @@
-// TEMPORARY
-internal import Base
-
-func yamlText(_ value: JSONValue) -> String { value.prettyText }

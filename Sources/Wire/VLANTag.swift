@@ -1,8 +1,8 @@
 // The 802.1Q tag (IEEE 802.1Q-2018, 9.6) as Martlet carries it: beside the frame, never inside.
 //
 // An attachment takes the outermost C-tag out of the bytes when a frame comes in and puts one back
-// when it leaves; between the two the switch reads and writes only this value, and frames that go to
-// several ports with different tags share one copy of their bytes.
+// when it leaves; between the two the switch reads and writes only this value, and frames that go
+// to several ports with different tags share one copy of their bytes.
 //
 //   bit 16      15 14 13    12     11 ... 0
 //   present     priority    DEI    VLAN identifier

@@ -97,7 +97,8 @@ public struct ARPView: ~Escapable {
   @inlinable
   public var isProbe: Bool { operation == .request && senderAddress.isUnspecified }
 
-  /// Tells where an address is without being asked: request or reply about the sender's own address.
+  /// Tells where an address is without being asked: request or reply about the sender's own
+  /// address.
   @inlinable
   public var isGratuitous: Bool {
     (operation == .request || operation == .reply) && senderAddress == targetAddress

@@ -1,12 +1,12 @@
 // Telling announcements, and claims of IP addresses, from the rest of the traffic.
 //
-// Called for every frame, so the common frame is let go after one look at its EtherType (and an IPv6
-// frame after one byte of its header). Frames are given without their outermost tag; one with a further
-// tag in its bytes is none of these.
+// Called for every frame, so the common frame is let go after one look at its EtherType (and an
+// IPv6 frame after one byte of its header). Frames are given without their outermost tag; one with
+// a further tag in its bytes is none of these.
 //
 // Both are about the sender itself: what a frame says of a MAC address other than its own source is
-// proxying, and moves nothing. Checksums are not verified: a guest may leave them to be completed by
-// whoever puts the frame on a wire, and the switch only reads.
+// proxying, and moves nothing. Checksums are not verified: a guest may leave them to be completed
+// by whoever puts the frame on a wire, and the switch only reads.
 
 public import Base
 
@@ -40,7 +40,8 @@ extension Announcement {
         let message = NeighborAdvertisementView(packet.payload),
         !message.flags.contains(.solicited), message.targetLinkLayerAddress == mac
       else { return nil }
-      return .neighborAdvertisement(mac, message.target)
+      let isRouter = message.flags.contains(.router)
+      return .neighborAdvertisement(mac, message.target, isRouter: isRouter)
     }
   }
 }
@@ -50,15 +51,20 @@ extension Announcement {
 public struct AddressClaim: Hashable, Sendable, BitwiseCopyable {
   public var mac: MACAddress
   public var address: IPAddress
+  /// The frame says that the sender is an IPv6 router; false also when it does not tell.
+  public var isRouter: Bool
 
   @inlinable
-  public init(mac: MACAddress, address: IPAddress) {
+  public init(mac: MACAddress, address: IPAddress, isRouter: Bool = false) {
     self.mac = mac
     self.address = address
+    self.isRouter = isRouter
   }
 
-  /// Reads the sender of an ARP packet, the source of a neighbour solicitation, or the target of a
-  /// neighbour advertisement; nil for any other frame, for a probe, and for a group address.
+  /// Reads the sender of an ARP packet, the source of a neighbour solicitation or a router
+  /// advertisement, or the target of a neighbour advertisement.
+  ///
+  /// Nil for any other frame, for a probe, and for an address that cannot be one host's.
   @inlinable
   public init?(_ frame: RawSpan) {
     guard let ethernet = EthernetView(frame), ethernet.mayAnnounce,
@@ -70,29 +76,41 @@ public struct AddressClaim: Hashable, Sendable, BitwiseCopyable {
   @usableFromInline
   static func recognised(_ ethernet: EthernetView) -> AddressClaim? {
     let mac = ethernet.source
-    guard !mac.isMulticast, let address = claimedAddress(ethernet, mac), address.isUnicast
-    else { return nil }
-    return AddressClaim(mac: mac, address: address)
-  }
-
-  private static func claimedAddress(_ ethernet: EthernetView, _ mac: MACAddress) -> IPAddress? {
+    guard !mac.isMulticast else { return nil }
+    let claim: AddressClaim?
     switch ethernet.etherType {
     case .arp:
       guard let packet = ARPView(ethernet.payload), packet.senderMAC == mac,
         packet.operation == .request || packet.operation == .reply
       else { return nil }
-      return .v4(packet.senderAddress)
+      claim = AddressClaim(mac: mac, address: .v4(packet.senderAddress))
     case .ipv6:
       guard let packet = neighborDiscoveryPacket(ethernet) else { return nil }
-      if let message = NeighborAdvertisementView(packet.payload) {
-        let named = message.targetLinkLayerAddress
-        return named == nil || named == mac ? .v6(message.target) : nil
-      }
-      guard let message = NeighborSolicitationView(packet.payload) else { return nil }
-      let named = message.sourceLinkLayerAddress
-      return named == nil || named == mac ? .v6(packet.source) : nil
+      claim = claimed(by: mac, in: packet)
     default: return nil
     }
+    return claim.flatMap { $0.address.isUnicast ? $0 : nil }
+  }
+
+  /// What a neighbour discovery packet says of its sender.
+  private static func claimed(by mac: MACAddress, in packet: IPv6View) -> AddressClaim? {
+    let bytes = packet.payload
+    let named: MACAddress?
+    let claim: AddressClaim
+    if let message = NeighborAdvertisementView(bytes) {
+      named = message.targetLinkLayerAddress
+      claim = AddressClaim(
+        mac: mac, address: .v6(message.target), isRouter: message.flags.contains(.router))
+    } else if let message = NeighborSolicitationView(bytes) {
+      named = message.sourceLinkLayerAddress
+      claim = AddressClaim(mac: mac, address: .v6(packet.source))
+    } else if let message = RouterAdvertisementView(bytes) {
+      named = message.sourceLinkLayerAddress
+      claim = AddressClaim(mac: mac, address: .v6(packet.source), isRouter: true)
+    } else {
+      return nil
+    }
+    return named == nil || named == mac ? claim : nil
   }
 }
 
@@ -114,8 +132,8 @@ extension EthernetView {
   }
 }
 
-/// The packet of a frame when it can be neighbour discovery: ICMPv6, straight after the IPv6 header,
-/// and never forwarded by a router (RFC 4861, 7.1; RFC 6980 forbids fragments).
+/// The packet of a frame when it can be neighbour discovery: ICMPv6, straight after the IPv6
+/// header, and never forwarded by a router (RFC 4861, 7.1; RFC 6980 forbids fragments).
 @_lifetime(copy ethernet)
 private func neighborDiscoveryPacket(_ ethernet: EthernetView) -> IPv6View? {
   guard let packet = IPv6View(ethernet.payload), packet.nextHeader == .icmpv6,

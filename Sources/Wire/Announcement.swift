@@ -4,8 +4,12 @@
 //   gratuitous ARP request        an IPv4 address, after a move (RFC 5227, 2.3 and 3)
 //   neighbour advertisement       an IPv6 address, to all nodes, Override set (RFC 4861, 7.2.6)
 //
-// The first teaches switches; the other two also correct the caches of hosts and routers. The frames
-// are untagged: a tag is put beside them by whoever sends them.
+// The first teaches switches; the other two also correct the caches of hosts and routers. The
+// frames are untagged: a tag is put beside them by whoever sends them.
+//
+// An advertisement without the Router flag takes a router out of the lists of default routers (RFC
+// 4861, 7.2.5), so whoever announces for a guest must know whether it routes:
+// `AddressClaim.isRouter`.
 
 internal import Base
 
@@ -14,14 +18,14 @@ internal import Base
 public enum Announcement: Hashable, Sendable, BitwiseCopyable {
   case rarp(MACAddress)
   case gratuitousARP(MACAddress, IPv4Address)
-  case neighborAdvertisement(MACAddress, IPv6Address)
+  case neighborAdvertisement(MACAddress, IPv6Address, isRouter: Bool = false)
 
-  /// For an address: gratuitous ARP or neighbour advertisement.
+  /// For an address: gratuitous ARP or neighbour advertisement. `isRouter` counts for IPv6 alone.
   @inlinable
-  public init(_ mac: MACAddress, _ address: IPAddress) {
+  public init(_ mac: MACAddress, _ address: IPAddress, isRouter: Bool = false) {
     switch address {
     case .v4(let address): self = .gratuitousARP(mac, address)
-    case .v6(let address): self = .neighborAdvertisement(mac, address)
+    case .v6(let address): self = .neighborAdvertisement(mac, address, isRouter: isRouter)
     }
   }
 
@@ -29,7 +33,7 @@ public enum Announcement: Hashable, Sendable, BitwiseCopyable {
   @inlinable
   public var mac: MACAddress {
     switch self {
-    case .rarp(let mac), .gratuitousARP(let mac, _), .neighborAdvertisement(let mac, _): mac
+    case .rarp(let mac), .gratuitousARP(let mac, _), .neighborAdvertisement(let mac, _, _): mac
     }
   }
 
@@ -39,7 +43,7 @@ public enum Announcement: Hashable, Sendable, BitwiseCopyable {
     switch self {
     case .rarp: nil
     case .gratuitousARP(_, let address): .v4(address)
-    case .neighborAdvertisement(_, let address): .v6(address)
+    case .neighborAdvertisement(_, let address, _): .v6(address)
     }
   }
 
@@ -72,10 +76,10 @@ extension Announcement: WireValue {
         operation: .request, senderMAC: mac, senderAddress: address, targetMAC: .zero,
         targetAddress: address)
       pad(&payload, from: packet.emit(into: &payload))
-    case .neighborAdvertisement(let mac, let address):
+    case .neighborAdvertisement(let mac, let address, let isRouter):
       emitHeader(to: IPv6Address.allNodes.multicastMAC, .ipv6, into: &frame)
       var packet = frame.part(Ethernet.headerBytes..<Self.largestFrameBytes)
-      emitAdvertisement(mac, address, into: &packet)
+      emitAdvertisement(mac, address, isRouter, into: &packet)
     }
     return byteCount
   }
@@ -91,10 +95,12 @@ extension Announcement: WireValue {
   }
 
   private func emitAdvertisement(
-    _ mac: MACAddress, _ address: IPv6Address, into packet: inout MutableRawSpan
+    _ mac: MACAddress, _ address: IPv6Address, _ isRouter: Bool,
+    into packet: inout MutableRawSpan
   ) {
     let message = NeighborAdvertisementMessage(
-      flags: .override, target: address, targetLinkLayerAddress: mac)
+      flags: isRouter ? [.router, .override] : .override, target: address,
+      targetLinkLayerAddress: mac)
     let header = IPv6Header(
       source: address, destination: .allNodes, nextHeader: .icmpv6,
       payloadBytes: message.byteCount, hopLimit: NeighborDiscovery.hopLimit)
@@ -112,7 +118,7 @@ extension Announcement: WireValue {
     switch self {
     case .rarp(let mac): "RARP for \(mac)"
     case .gratuitousARP(let mac, let address): "gratuitous ARP for \(mac) at \(address)"
-    case .neighborAdvertisement(let mac, let address):
+    case .neighborAdvertisement(let mac, let address, _):
       "neighbor advertisement for \(mac) at \(address)"
     }
   }

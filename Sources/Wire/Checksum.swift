@@ -1,8 +1,8 @@
 // The internet checksum (RFC 1071), and its update in place (RFC 1624).
 //
-// The sum is that of 16-bit words in network order, modulo 65535. It does not care how the words are
-// grouped, so eight bytes are added at a time, with the carry brought back; and parts can be summed
-// apart and combined, as long as each begins at an even offset or says that it does not.
+// The sum is that of 16-bit words in network order, modulo 65535. It does not care how the words
+// are grouped, so eight bytes are added at a time, with the carry brought back; and parts can be
+// summed apart and combined, as long as each begins at an even offset or says that it does not.
 //
 // A sum of 0 has two forms, 0x0000 and 0xFFFF. Only words that are all zero give 0x0000 here, as
 // they do in the plain 16-bit sum.

@@ -3,8 +3,8 @@
 //   0            6            12          14
 //   destination  source       type        payload ...
 //
-// Inside the switch the outermost 802.1Q tag is kept beside the frame, so `etherType` is that of the
-// payload; bytes that still carry tags are read through `VLANStack`.
+// Inside the switch the outermost 802.1Q tag is kept beside the frame, so `etherType` is that of
+// the payload; bytes that still carry tags are read through `VLANStack`.
 
 public import Base
 

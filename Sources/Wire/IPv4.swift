@@ -1,7 +1,9 @@
 // The IPv4 header (RFC 791, 3.1).
 //
-//   0            1     2      4   6                8    9         10        12      16           20
-//   version IHL  DSCP  total  id  flags, fragment  TTL  protocol  checksum  source  destination  options
+//   0            1     2      4   6                8    9         10
+//   version IHL  DSCP  total  id  flags, fragment  TTL  protocol  checksum
+//   12      16           20
+//   source  destination  options ...
 
 public import Base
 

@@ -1,7 +1,9 @@
 // The IPv6 header (RFC 8200, 3). Extension headers are in `IPv6+Extensions.swift`.
 //
-//   0                     1..3        4               6            7          8       24           40
-//   version, class, flow label        payload length  next header  hop limit  source  destination
+//   0               1..3               4               6            7
+//   version, class  class, flow label  payload length  next header  hop limit
+//   8       24           40
+//   source  destination  payload ...
 //
 // A payload length of 0 is an empty payload: jumbograms (RFC 2675) do not exist on Ethernet.
 

@@ -77,7 +77,8 @@ public struct NeighborAdvertisementView: ~Escapable {
   }
 }
 
-/// A neighbour advertisement's fields; options other than the target link-layer address are not kept.
+/// A neighbour advertisement's fields; options other than the target link-layer address are not
+/// kept.
 public struct NeighborAdvertisementMessage: WireValue {
   public var flags: NeighborAdvertisement.Flags
   public var target: IPv6Address

@@ -3,8 +3,8 @@
 //   0     1           2
 //   type  length / 8  data ...
 //
-// A length of 0 makes the whole message invalid (RFC 4861, 4.6); so the walk always moves on, and its
-// bound is the length of the message: at most 8,190 options.
+// A length of 0 makes the whole message invalid (RFC 4861, 4.6); so the walk always moves on, and
+// its bound is the length of the message: at most 8,190 options.
 
 internal import Base
 

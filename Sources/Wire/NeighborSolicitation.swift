@@ -49,7 +49,8 @@ public struct NeighborSolicitationView: ~Escapable {
   }
 }
 
-/// A neighbour solicitation's fields; options other than the source link-layer address are not kept.
+/// A neighbour solicitation's fields; options other than the source link-layer address are not
+/// kept.
 public struct NeighborSolicitationMessage: WireValue {
   public var target: IPv6Address
   public var sourceLinkLayerAddress: MACAddress?

@@ -1,7 +1,7 @@
 // Addresses in JSON and YAML are the strings that a person writes.
 //
-// A type that is RawRepresentable says both requirements itself, in one line each: the standard library
-// would code it as its raw value, and between two defaults the compiler takes neither.
+// A type that is RawRepresentable says both requirements itself, in one line each: the standard
+// library would code it as its raw value, and between two defaults the compiler takes neither.
 
 /// A value whose coded form is its text: a single string, the same as `description`.
 public protocol TextCodable: Codable, LosslessStringConvertible {

@@ -1,5 +1,5 @@
-// Where the process starts. SwiftPM links a program with `main` defined as `MODULE_main`, so libFuzzer's
-// own `main` is never used; this one does what that does.
+// Where the process starts. SwiftPM links a program with `main` defined as `MODULE_main`, so
+// libFuzzer's own `main` is never used; this one does what that does.
 
 /// libFuzzer as a library (FuzzerInterface.h of LLVM).
 @_extern(c, "LLVMFuzzerRunDriver")

@@ -1,7 +1,8 @@
-// The one function that libFuzzer calls (https://llvm.org/docs/LibFuzzer.html); `main` is libFuzzer's.
+// The one function that libFuzzer calls (https://llvm.org/docs/LibFuzzer.html); `main` is
+// libFuzzer's.
 //
-// `MARTLET_FUZZ_TARGET` names the target. Without it the first byte of each input chooses, so that one
-// process can try them all.
+// `MARTLET_FUZZ_TARGET` names the target. Without it the first byte of each input chooses, so that
+// one process can try them all.
 
 internal import Base
 internal import Glibc

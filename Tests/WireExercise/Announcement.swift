@@ -13,6 +13,6 @@ func exerciseAnnouncement(_ bytes: RawSpan) {
     precondition(EthernetView(bytes)?.source == claim.mac, "claimed for another")
     precondition(!claim.description.isEmpty, "a claim has no description")
     // What is learned from a claim is later announced, and that must be understood.
-    _ = checkRoundTrip(Announcement(claim.mac, claim.address))
+    _ = checkRoundTrip(Announcement(claim.mac, claim.address, isRouter: claim.isRouter))
   }
 }

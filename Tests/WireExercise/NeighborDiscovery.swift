@@ -1,4 +1,5 @@
-// Neighbour solicitations and advertisements: the walk over their options must end inside.
+// Neighbour solicitations, and neighbour and router advertisements: the walk over their options
+// must end inside.
 
 internal import Wire
 
@@ -23,5 +24,8 @@ func exerciseNeighborDiscovery(_ bytes: RawSpan) {
       preconditionFailure("a view without a value")
     }
     _ = checkRoundTrip(message)
+  } else if let view = RouterAdvertisementView(bytes) {
+    read(view.lifetimeSeconds)
+    read(view.sourceLinkLayerAddress)
   }
 }

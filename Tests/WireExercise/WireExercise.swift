@@ -1,5 +1,5 @@
-// What the fuzzers, and the mutation test of the ordinary suite, do with an input: everything that the
-// parsers of Wire offer. One case, one file, one protocol.
+// What the fuzzers, and the mutation test of the ordinary suite, do with an input: everything that
+// the parsers of Wire offer. One case, one file, one protocol.
 //
 // An exercise reads every accessor of every view that the bytes allow, writes each value again and
 // compares. It ends by trapping when a promise is broken and by returning when it is kept; what the

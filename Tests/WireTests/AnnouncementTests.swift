@@ -59,6 +59,38 @@ internal import Wire
     }
   }
 
+  @Test func aRouterIsAnnouncedAsOne() throws {
+    let address = try #require(IPv6Address("fd00:10::2"))
+    let announcement = Announcement(secondMAC, .v6(address), isRouter: true)
+    var frame = announcement.emitted
+    #expect(frame[58] == 0xA0, "Router and Override")
+    #expect(Announcement(frame) == announcement)
+    #expect(AddressClaim(frame)?.isRouter == true)
+    #expect(AddressClaim(RealFrame.unsolicitedAdvertisement.bytes)?.isRouter == false)
+    frame[58] = 0xE0
+    #expect(Announcement(frame) == nil, "an answer announces nothing")
+    #expect(AddressClaim(frame)?.isRouter == true)
+  }
+
+  @Test func aRouterAdvertisementClaimsItsSource() {
+    let message = hex("8600 0000 4000 0708 00000000 00000000 0101 005056000001")
+    let source = IPv6Address(linkLocal: firstMAC)
+    let header = IPv6Header(
+      source: source, destination: .allNodes, nextHeader: .icmpv6, payloadBytes: message.count,
+      hopLimit: 255)
+    let ethernet = EthernetHeader(
+      destination: IPv6Address.allNodes.multicastMAC, source: firstMAC, etherType: .ipv6)
+    let frame = ethernet.emitted + header.emitted + message
+    #expect(
+      AddressClaim(frame) == AddressClaim(mac: firstMAC, address: .v6(source), isRouter: true))
+    #expect(Announcement(frame) == nil)
+    var proxied = frame
+    proxied[proxied.count - 1] = 2
+    #expect(AddressClaim(proxied) == nil, "of another router")
+    let lifetime = RouterAdvertisementView(message.rawSpan)?.lifetimeSeconds
+    #expect(lifetime == 1800)
+  }
+
   @Test func aGratuitousReplyIsAnAnnouncement() {
     var frame = RealFrame.gratuitousARP.bytes
     frame[21] = 2

@@ -1,6 +1,6 @@
-// The exercises of the fuzzers over their corpus, with seeded mutations: a second in every run of the
-// suite, where libFuzzer takes hours. An exercise that traps ends the test process; the name and the
-// seed are printed before each so that the last line says which it was.
+// The exercises of the fuzzers over their corpus, with seeded mutations: a second in every run of
+// the suite, where libFuzzer takes hours. An exercise that traps ends the test process; the name
+// and the seed are printed before each so that the last line says which it was.
 
 internal import Base
 internal import FoundationEssentials

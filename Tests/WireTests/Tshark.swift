@@ -12,7 +12,8 @@ enum Tshark {
     }
   }()
 
-  /// The values of `names` in each frame, empty where a frame has no such field. Checksums are verified.
+  /// The values of `names` in each frame, empty where a frame has no such field. Checksums are
+  /// verified.
   static func fields(of frames: [[UInt8]], _ names: [String]) throws -> [[String]] {
     let folder = FileManager.default.temporaryDirectory
       .appending(path: "martlet-tshark-\(UUID().uuidString)")

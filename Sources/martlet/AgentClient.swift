@@ -32,11 +32,16 @@ enum AgentClient {
 
   /// Sends one request to every agent and waits for all answers.
   static func ask<Value: Decodable & Sendable>(
-    _ agents: [Agent], _ method: HTTPMethod, _ target: HTTPTarget, as type: Value.Type
+    _ agents: [Agent], _ method: HTTPMethod, _ target: HTTPTarget, body: [UInt8] = [],
+    timeoutMilliseconds: Int = timeoutMilliseconds, as type: Value.Type
   ) -> AgentAnswers<Value> {
     let results = Mutex<[Int: Result<Value, Failure>]>([:])
     everyone(agents[...]) { index, agent in
-      let result = Result { () throws(Failure) in try ask(agent, method, target, as: type) }
+      let client = HTTPClient(.socket(agent.socketPath), timeoutMilliseconds: timeoutMilliseconds)
+      let result = Result { () throws(Failure) in
+        let reply = try client.send(method, target, body: body)
+        return try read(reply, of: agent, client, method, target, as: type)
+      }
       results.withLock { $0[index] = result }
     }
     var answers = AgentAnswers<Value>()
@@ -53,11 +58,10 @@ enum AgentClient {
     return answers
   }
 
-  private static func ask<Value: Decodable>(
-    _ agent: Agent, _ method: HTTPMethod, _ target: HTTPTarget, as type: Value.Type
+  private static func read<Value: Decodable>(
+    _ reply: HTTPReply, of agent: Agent, _ client: HTTPClient, _ method: HTTPMethod,
+    _ target: HTTPTarget, as type: Value.Type
   ) throws(Failure) -> Value {
-    let client = HTTPClient(.socket(agent.socketPath), timeoutMilliseconds: timeoutMilliseconds)
-    let reply = try client.send(method, target)
     // A configuration is refused with a list of what is wrong in it, ready for a person.
     if reply.status == 422, let refused = try? JSONText.decode(Refused.self, from: reply.body) {
       throw Failure(

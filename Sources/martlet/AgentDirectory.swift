@@ -34,17 +34,23 @@ struct AgentDirectory {
 
   /// The agents that the options of a command choose; at least one.
   func agents(for invocation: Invocation) throws -> [Agent] {
-    let lab = invocation.options["lab"]
-    if let path = invocation.options["socket"] {
-      guard lab == nil else {
-        throw UsageError(
-          "cannot take --socket with --lab", why: "each chooses the agents by itself",
-          remedy: "give one of them")
-      }
-      return [Agent(name: path, socketPath: path)]
+    if let lab = try lab(for: invocation) {
+      return try agents(ofLab: lab, host: invocation.options["host"])
     }
-    guard let chosen = try lab ?? onlyLab() else { return try [localAgent()] }
-    return try agents(ofLab: chosen, host: invocation.options["host"])
+    guard let path = invocation.options["socket"] else { return [try localAgent()] }
+    return [Agent(name: path, socketPath: path)]
+  }
+
+  /// The lab that the options of a command choose; nothing when they choose another agent.
+  func lab(for invocation: Invocation) throws -> String? {
+    let lab = invocation.options["lab"]
+    guard invocation.options["socket"] != nil else { return try lab ?? onlyLab() }
+    guard lab == nil else {
+      throw UsageError(
+        "cannot take --socket with --lab", why: "each chooses the agents by itself",
+        remedy: "give one of them")
+    }
+    return nil
   }
 
   /// The names of the running labs.
@@ -59,8 +65,7 @@ struct AgentDirectory {
       remedy: "name one with --lab, for example --lab \(labs[0])")
   }
 
-  /// The agents of a running lab, or the one of a host; at least one.
-  func agents(ofLab lab: String, host: String? = nil) throws(Failure) -> [Agent] {
+  private func agents(ofLab lab: String, host: String?) throws(Failure) -> [Agent] {
     let folder = "\(runtimeFolder)/labs/\(lab)"
     guard labs.contains(lab) else {
       throw Failure(

@@ -5,7 +5,7 @@ extension Catalogue {
     nouns: [
       Noun(name: "lab", summary: "a whole virtual network on this machine"),
       Noun(name: "validate", summary: "check a topology file"),
-      Noun(name: "apply", summary: "give the hosts of a running lab a changed topology"),
+      Noun(name: "apply", summary: "give running hosts a changed topology"),
       Noun(name: "switch", summary: "distributed and standard switches"),
       Noun(name: "portgroup", summary: "port groups and their policies"),
       Noun(name: "port", summary: "where nics of VMs are plugged in"),

@@ -18,24 +18,21 @@ enum FileCommands {
     })
 
   private static let apply = Command(
-    noun: "apply", summary: "give the hosts of a running lab a changed topology",
+    noun: "apply", summary: "give running hosts a changed topology: all of them, or none",
     options: [
       .init(
         name: "file", letter: "f", value: "FILE",
         summary: "a topology file, or - for standard input", isRequired: true),
       .init(name: "dry-run", summary: "tell what would change, and change nothing"),
-      .init(name: "lab", value: "N", summary: "a running lab, when there are several"),
-    ],
+    ] + AgentDirectory.options.filter { $0.name != "host" },
     examples: [
       .init(line: "martlet apply -f quickstart.yaml --dry-run", effect: "what would change"),
       .init(line: "martlet apply -f quickstart.yaml", effect: "changes the running lab"),
     ],
     run: { invocation in
       let text = try TopologyText(invocation.options["file"] ?? "-")
-      let change = try LabChange(to: text, lab: invocation.options["lab"])
-      let lines = change.changes.lines
-      try Console.write(lines.isEmpty ? "nothing changes\n" : lines.map { "\($0)\n" }.joined())
-      return lines.isEmpty || invocation.flags.contains("dry-run") ? .done : try change.make()
+      return try ConfigChange(to: text, invocation)
+        .make(isTrial: invocation.flags.contains("dry-run"))
     })
 }
 

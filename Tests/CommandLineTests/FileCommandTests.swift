@@ -3,6 +3,7 @@
 import Base
 import HTTP
 import Linux
+import Synchronization
 import Testing
 
 @Suite struct FileCommandTests {
@@ -80,77 +81,115 @@ import Testing
 
   // MARK: apply
 
-  /// Agents of a lab that read its file: each answers with its text as the revision's proof.
-  private func startLab(refusing words: String? = nil) throws -> String {
-    let lab = "\(runtime.folder)/labs/small"
-    for host in ["host1", "host2"] {
-      try makeDirectory("\(lab)/hosts/\(host)")
-      var router = HTTPRouter()
-      router.on(.post, "/v1/reload") { _ throws(Failure) in
-        let text = String(
-          decoding: try readFile("\(lab)/topology.yaml", limitBytes: 1 << 20), as: UTF8.self)
-        if host == "host2", let words, text.contains(words) {
-          return .json(["errors": ["a.yaml:1:1: martlet: error: no: bad; mend it"]], status: 422)
-        }
-        return .json(["revision": text.utf8.count])
+  /// What an agent was sent for good, and how it answers.
+  private final class FakeAgent: Sendable {
+    let host: String
+    let runs = Mutex(["old"])
+    /// Refused when it is tried, or only when it is sent for good.
+    let refuses: (words: String, whenTried: Bool)?
+
+    init(_ host: String, refuses: (words: String, whenTried: Bool)?) {
+      self.host = host
+      self.refuses = refuses
+    }
+
+    func configure(_ request: HTTPRequest) -> HTTPResponse {
+      let text = String(decoding: request.body, as: UTF8.self)
+      let isTrial = request.target.first("dryRun") == "true"
+      if let refuses, refuses.whenTried == isTrial, text.contains(refuses.words) {
+        return .json(["errors": ["a.yaml:1:1: martlet: error: no: bad; mend it"]], status: 422)
       }
-      try runtime.start(socket: "\(lab)/hosts/\(host)/agent.sock", router)
+      if !isTrial { runs.withLock { $0.append(text) } }
+      let changes = text.contains("vlan: 20") ? ["port group dvs1/web: vlan 10 -> 20"] : []
+      return .json(Applied(host: host, revision: runs.withLock { $0.count }, changes: changes))
+    }
+
+    private struct Applied: Encodable {
+      var host: String
+      var revision: Int
+      var changes: [String]
+    }
+  }
+
+  /// A lab of two hosts that runs the good file; the second agent may refuse a text.
+  private func startLab(refuses: (words: String, whenTried: Bool)? = nil) throws -> [FakeAgent] {
+    let lab = "\(runtime.folder)/labs/small"
+    let agents = [FakeAgent("host1", refuses: nil), FakeAgent("host2", refuses: refuses)]
+    for agent in agents {
+      try makeDirectory("\(lab)/hosts/\(agent.host)")
+      var router = HTTPRouter()
+      router.on(.put, "/v1/config") { agent.configure($0) }
+      try runtime.start(socket: "\(lab)/hosts/\(agent.host)/agent.sock", router)
     }
     try AtomicFile.write(Array(Self.good.utf8), to: "\(lab)/topology.yaml")
-    return "\(lab)/topology.yaml"
+    return agents
   }
 
   static let changed = good.replacing("vlan: 10", with: "vlan: 20")
-    .replacing("portgroups:", with: "mtu: 9000\n    portgroups:\n      - { name: db, vlan: 30 }")
 
   @Test func applyGivesEveryHostTheFile() throws {
-    let labFile = try startLab()
+    let agents = try startLab()
     try write(Self.changed)
-    let lines = [
-      "switch dvs1: changed", "port group dvs1/db: added", "port group dvs1/web: changed",
-    ]
+    let lines = ["host1", "host2"].map { "\($0): port group dvs1/web: vlan 10 -> 20" }
     let trial = try runtime.run("apply -f \(file) --dry-run")
     #expect(trial.status == 0 && trial.lines == lines, "\(trial.errors)")
-    #expect(try readFile(labFile, limitBytes: 1 << 20) == Array(Self.good.utf8))
+    #expect(agents.allSatisfy { $0.runs.withLock { $0 } == ["old"] }, "a trial changes nothing")
     let real = try runtime.run("apply -f \(file)")
-    let revision = Self.changed.utf8.count
     #expect(real.status == 0)
-    #expect(
-      real.lines == lines + [
-        "host1: runs revision \(revision)", "host2: runs revision \(revision)",
-      ])
-    #expect(try readFile(labFile, limitBytes: 1 << 20) == Array(Self.changed.utf8))
-    let again = try runtime.run("apply -f \(file)")
-    #expect(again.status == 0 && again.output == "nothing changes\n")
+    #expect(real.lines == lines + ["host1: runs revision 2", "host2: runs revision 2"])
+    #expect(agents.allSatisfy { $0.runs.withLock { $0 } == ["old", Self.changed] })
+    try write(Self.good)
+    #expect(try runtime.run("apply -f \(file)").lines[0] == "host1: nothing changes")
   }
 
-  @Test func aChangeThatOneHostRefusesIsTakenBack() throws {
-    let labFile = try startLab(refusing: "vlan: 20")
+  @Test func aChangeThatOneHostRefusesIsNotBegun() throws {
+    let agents = try startLab(refuses: ("vlan: 20", whenTried: true))
+    try write(Self.changed)
+    let outcome = try runtime.run("apply -f \(file)")
+    #expect(outcome.status == 1 && outcome.output.isEmpty)
+    #expect(outcome.errors.contains("host host2: the configuration is refused: a.yaml:1:1: "))
+    #expect(outcome.errors.hasSuffix("nothing was changed\n"))
+    #expect(agents.allSatisfy { $0.runs.withLock { $0 } == ["old"] })
+  }
+
+  @Test func aChangeThatFailsOnOneHostIsTakenBackOnTheOthers() throws {
+    let agents = try startLab(refuses: ("vlan: 20", whenTried: false))
     try write(Self.changed)
     let outcome = try runtime.run("apply -f \(file)")
     #expect(outcome.status == 1)
-    #expect(outcome.errors.contains("host host2: the configuration is refused: a.yaml:1:1: "))
-    #expect(outcome.errors.contains("taken back: 2 of 2 hosts run the old topology again"))
-    #expect(try readFile(labFile, limitBytes: 1 << 20) == Array(Self.good.utf8))
+    #expect(outcome.errors.contains("taken back on 1 of 1 hosts that had it"))
+    #expect(outcome.errors.contains("host host2: the configuration is refused: "))
+    #expect(agents[0].runs.withLock { $0 } == ["old", Self.changed, Self.good])
+    #expect(agents[1].runs.withLock { $0 } == ["old"])
   }
 
   @Test(arguments: [
-    ("name: web1", "name: web2", "the VMs"), ("tor1", "tor2", "the physical"),
+    ("name: web1", "name: web2", "the VMs"), ("tor1", "tor2", "the physical switches"),
     ("10.0.10.1/24", "10.0.10.2/24", "the VMs"), ("vmnic0", "vmnic9", "the hosts"),
   ])
   func nodesOfALabDoNotChange(_ old: String, _ new: String, _ words: String) throws {
-    let labFile = try startLab()
+    let agents = try startLab()
     try write(Self.good.replacing(old, with: new))
     let outcome = try runtime.run("apply -f \(file)")
     #expect(outcome.status == 1 && outcome.output.isEmpty)
     #expect(outcome.errors.contains("cannot change lab small: \(words)"), "\(outcome.errors)")
-    #expect(try readFile(labFile, limitBytes: 1 << 20) == Array(Self.good.utf8))
+    #expect(agents.allSatisfy { $0.runs.withLock { $0 } == ["old"] })
   }
 
-  @Test func applyWantsALab() throws {
+  @Test func applyWantsAnAgent() throws {
     try write(Self.good)
     let outcome = try runtime.run("apply -f \(file)")
     #expect(outcome.status == 1)
-    #expect(outcome.errors.contains("cannot apply the file: no lab is running; bring one up"))
+    #expect(outcome.errors.contains("cannot find an agent: no lab is running"))
+  }
+
+  @Test func oneAgentIsChangedWithoutALab() throws {
+    let agent = FakeAgent("solo", refuses: nil)
+    var router = HTTPRouter()
+    router.on(.put, "/v1/config") { agent.configure($0) }
+    try runtime.start(socket: "\(runtime.folder)/agent.sock", router)
+    try write(Self.changed)
+    let outcome = try runtime.run("apply -f \(file)")
+    #expect(outcome.status == 0 && outcome.lines.last == "solo: runs revision 2")
   }
 }

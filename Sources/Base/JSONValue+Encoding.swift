@@ -74,11 +74,14 @@ private final class Box {
 
   func append() -> Box {
     let box = Box()
-    if case .array(let boxes) = content {
-      content = .array(boxes + [box])
-    } else {
+    guard case .array(var boxes) = content else {
       content = .array([box])
+      return box
     }
+    // Let go of the shared array first: a long one must grow in place.
+    content = .array([])
+    boxes.append(box)
+    content = .array(boxes)
     return box
   }
 

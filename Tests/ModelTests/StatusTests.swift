@@ -22,7 +22,7 @@ private let mac = MACAddress(rawValue: 0x0050_5600_0001)
     #expect(
       try keys(port) == [
         "id", "switch", "portgroup", "host", "vm", "device", "mac", "vlan", "state", "teamUplink",
-        "revision", "counters", "drops", "attachment", "offload",
+        "revision", "counters", "drops", "attachment", "message", "offload",
       ])
     #expect(json["mac"] == "00:50:56:00:00:01")
     #expect(json["vlan"] == 10)

@@ -14,7 +14,8 @@ struct PortReading: Sendable {
   var isAttached = false
   var counters = Dataplane.PortCounters()
   var offload = OffloadCounters()
-  var attachment = ""
+  /// `tap`, `packet`; `none` without an attachment.
+  var attachment = "none"
   var uplink: PortIndex?
   var isLinkUp = false
   var isUsable = false
@@ -47,7 +48,8 @@ extension SwitchRuntime {
       numbers.isUsable = network.isUplinkUsable(port)
       if let attachment = attachments[index] {
         numbers.offload = attachment.offloadCounters
-        numbers.attachment = attachment.name
+        // A name is the kind and then the device.
+        numbers.attachment = String(attachment.name.prefix { $0 != " " })
       }
       reading.ports.append(numbers)
     }
@@ -117,7 +119,7 @@ extension ControlState {
       state: numbers.isAttached ? .up : .down,
       teamUplink: uplinkName(numbers.uplink, planned), revision: reading.revision,
       counters: Model.PortCounters(numbers.counters), drops: numbers.counters.dropsByName,
-      attachment: numbers.isAttached ? numbers.attachment : problems[port.label] ?? "none",
+      attachment: numbers.attachment, message: problems[port.label],
       offload: OffloadStatus(numbers.offload))
   }
 

@@ -42,7 +42,7 @@ struct TapPorts: ~Copyable, Sendable {
     try DeviceControl.configure(
       port.key.device, in: namespace, mac: port.mac, mtu: mtu)
     try keeper.put(device.descriptor.number, as: name)
-    return TapAttachment(device, label: "tap \(port.key.vm):\(port.key.device)")
+    return TapAttachment(device, label: "\(port.key.vm):\(port.key.device)")
   }
 
   /// Removes the device of a port that is no longer declared. Its attachment must be closed.

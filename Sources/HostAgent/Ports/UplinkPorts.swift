@@ -9,6 +9,6 @@ enum UplinkPorts {
   /// The attachment of an uplink; its nic is up and takes frames of the switch's size.
   static func open(_ nic: String, mtu: Int) throws(Failure) -> PacketAttachment {
     try DeviceControl.prepareUplink(nic, mtu: mtu)
-    return PacketAttachment(try PacketSocket(device: nic), label: "packet \(nic)")
+    return PacketAttachment(try PacketSocket(device: nic))
   }
 }

@@ -14,7 +14,7 @@ public struct MACEntryStatus: Hashable, Codable, Sendable {
   }
 
   public var mac: MACAddress
-  /// 0 for frames without a tag.
+  /// 0 for frames without a tag; 4095, as in vSphere, for every VLAN: the own address of a trunk port.
   public var vlan: UInt16
   /// The port id, or the name of the uplink.
   public var port: String

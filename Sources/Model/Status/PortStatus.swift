@@ -28,13 +28,16 @@ public struct PortStatus: Hashable, Codable, Sendable {
   public var drops: [String: UInt64]
   /// How the port reaches Linux: tap, packet, pcap, memory.
   public var attachment: String
+  /// Why the port is down, in words; nil when nothing is wrong.
+  public var message: String?
   public var offload: OffloadStatus
 
   public init(
     id: String, switch: String, portgroup: String, host: String, vm: String? = nil,
     device: String? = nil, mac: MACAddress? = nil, vlan: VLANSetting = .none, state: PortState,
     teamUplink: String? = nil, revision: UInt64 = 0, counters: PortCounters = PortCounters(),
-    drops: [String: UInt64] = [:], attachment: String, offload: OffloadStatus = OffloadStatus()
+    drops: [String: UInt64] = [:], attachment: String, message: String? = nil,
+    offload: OffloadStatus = OffloadStatus()
   ) {
     self.id = id
     self.switch = `switch`
@@ -50,6 +53,7 @@ public struct PortStatus: Hashable, Codable, Sendable {
     self.counters = counters
     self.drops = drops
     self.attachment = attachment
+    self.message = message
     self.offload = offload
   }
 }

@@ -40,11 +40,12 @@ struct LabAgent: Sendable {
     return LabAgent(host: host, process: process, folder: folder)
   }
 
-  /// The VMs of the host as the agent sees them; `nil` while it does not answer.
-  func vms() -> [VMStatus]? {
+  /// The VMs of the host as the agent sees them.
+  func vms() -> Result<[VMStatus], Failure> {
     let client = HTTPClient(.socket(folder.socketPath(host)), timeoutMilliseconds: 2000)
-    return try? client.request(
-      .get, HTTPTarget(segments: ["v1", "vms"]), as: [VMStatus].self)
+    return Result { () throws(Failure) in
+      try client.request(.get, HTTPTarget(segments: ["v1", "vms"]), as: [VMStatus].self)
+    }
   }
 
   /// What the agent printed last.

@@ -40,7 +40,8 @@ extension LabBuilder {
 
   /// A shell inside the lab would be ended by what it asks for, and with it the one who asks.
   private func refuseFromInside(_ folder: LabFolder) throws(Failure) {
-    guard let own = NetworkNamespace.identity(of: .current), let journal = try LabJournal(in: folder),
+    guard let own = NetworkNamespace.identity(of: .current),
+      let journal = try LabJournal(in: folder),
       let inside = journal.namespaces.first(where: { $0.identity == own })
     else { return }
     throw Failure(

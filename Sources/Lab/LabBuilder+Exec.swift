@@ -81,7 +81,8 @@ extension LabBuilder {
     guard let found = made.first(where: { $0.name == name }) else {
       let nodes = made.map { String($0.name.dropFirst(folder.lab.count + 1)) }
       throw Failure(
-        what, why: "there is no such node", remedy: "choose one of: \(nodes.joined(separator: ", "))")
+        what, why: "there is no such node",
+        remedy: "choose one of: \(nodes.joined(separator: ", "))")
     }
     let namespace = try NetworkNamespace.open(named: name)
     guard found.identity == nil || found.identity == namespace.identity else {

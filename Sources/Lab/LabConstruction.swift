@@ -59,7 +59,7 @@ struct LabConstruction {
     for (index, cable) in plan.cables.enumerated() {
       try interruption.check(plan.lab)
       progress.advance(to: index, cable.second.device)
-      try LabDevices.lay(cable)
+      try LabDevices.lay(cable, in: namespace)
     }
     progress.end()
   }
@@ -89,7 +89,8 @@ struct LabConstruction {
     let nics = plan.vmNICs
     progress.begin("ports", of: nics.count)
     var waiting = nics
-    var silent = agents
+    // Hosts whose agent has not answered yet, and why.
+    var silent = Dictionary(uniqueKeysWithValues: agents.map { ($0.host, "not asked yet") })
     let left = deadline.nanoseconds(since: MonotonicClock.now())
     let isDone = try MonotonicClock.wait(
       atMostNanoseconds: left, everyNanoseconds: 20_000_000
@@ -97,11 +98,14 @@ struct LabConstruction {
       try interruption.check(plan.lab)
       if let dead = agents.first(where: { !$0.process.isAlive }) { throw failure(of: dead) }
       for agent in agents {
-        let isSilent = silent.contains { $0.host == agent.host }
-        guard isSilent || waiting.contains(where: { $0.vm.host == agent.host }) else { continue }
-        guard let vms = agent.vms() else { continue }
-        silent.removeAll { $0.host == agent.host }
-        try giveAddresses(&waiting, host: agent.host, vms)
+        guard silent[agent.host] != nil || waiting.contains(where: { $0.vm.host == agent.host })
+        else { continue }
+        switch agent.vms() {
+        case .success(let vms):
+          silent[agent.host] = nil
+          try giveAddresses(&waiting, host: agent.host, vms)
+        case .failure(let failure): silent[agent.host] = failure.why
+        }
         progress.advance(to: nics.count - waiting.count, waiting.first?.description ?? "")
       }
       return waiting.isEmpty && silent.isEmpty
@@ -134,13 +138,16 @@ struct LabConstruction {
   }
 
   private func timeoutFailure(
-    _ waiting: [LabPlan.VMNIC], _ silent: [LabAgent], _ timeoutSeconds: Int
+    _ waiting: [LabPlan.VMNIC], _ silent: [String: String], _ timeoutSeconds: Int
   ) -> Failure {
-    let concerned = Set(waiting.map(\.vm.host) + silent.map(\.host))
+    let concerned = Set(waiting.map(\.vm.host)).union(silent.keys)
     for agent in agents where concerned.contains(agent.host) { showLog(of: agent) }
-    var missing = silent.map { "the agent of \($0.host) does not answer" }
-    missing += waiting.prefix(8).map { "\($0.description) is not up" }
-    if waiting.count > 8 { missing.append("and \(waiting.count - 8) more ports are not up") }
+    var missing = silent.sorted { $0.key < $1.key }.map { host, why in
+      "the agent of \(host) does not answer (\(why))"
+    }
+    let known = waiting.filter { silent[$0.vm.host] == nil }
+    missing += known.prefix(8).map { "\($0.description) is not up" }
+    if known.count > 8 { missing.append("and \(known.count - 8) more ports are not up") }
     return Failure(
       "cannot bring up lab \(plan.lab) in \(timeoutSeconds) s",
       why: missing.joined(separator: ", "),
@@ -152,7 +159,8 @@ struct LabConstruction {
     let lines = agent.lastLogLines
     progress.note(
       lines.isEmpty
-        ? "the agent of \(agent.host) printed nothing" : "last words of the agent of \(agent.host):")
+        ? "the agent of \(agent.host) printed nothing" : "last words of the agent of \(agent.host):"
+    )
     for line in lines { progress.note("  | \(line)") }
   }
 }

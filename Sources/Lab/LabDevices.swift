@@ -1,34 +1,36 @@
-// The devices of a lab: bridges, cables, addresses.
+// The devices of a lab: bridges, cables, addresses. Each is made in its namespace at once, so that
+// none ever shows in the machine's own network.
 
 internal import Base
 internal import Linux
+internal import Netlink
 internal import Wire
 
 enum LabDevices {
   /// - Thread: inside the namespace.
-  static func raiseLoopback() throws(Failure) { try ip("link", "set", "lo", "up") }
+  static func raiseLoopback() throws(Failure) { try NetlinkSocket().setUp("lo") }
 
   /// Makes the bridge of a physical switch: no spanning tree, ports forward at once, multicast
   /// goes everywhere.
   static func makeBridge(in namespace: NetworkNamespace) throws(Failure) {
-    let name = namespace.name ?? ""
-    try ip(
-      "-n", name, "link", "add", LabPlan.bridge, "mtu", "\(LabPlan.physicalMTU)", "type", "bridge",
-      "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
-    try ip("-n", name, "link", "set", LabPlan.bridge, "up")
+    var options = BridgeOptions()
+    options.mtuBytes = LabPlan.physicalMTU
+    try NetlinkSocket(in: namespace).createBridge(LabPlan.bridge, options)
   }
 
-  /// Makes a veth pair with each end in its namespace, both up.
-  static func lay(_ cable: LabPlan.Cable) throws(Failure) {
-    try ip(
-      "-n", cable.first.namespace, "link", "add", cable.first.device, "mtu", "\(cable.first.mtu)",
-      "type", "veth", "peer", "name", cable.second.device, "mtu", "\(cable.second.mtu)", "netns",
-      cable.second.namespace)
-    for end in [cable.first, cable.second] {
-      if end.isBridgePort {
-        try ip("-n", end.namespace, "link", "set", end.device, "master", LabPlan.bridge)
-      }
-      try ip("-n", end.namespace, "link", "set", end.device, "up")
+  /// Makes a veth pair with each end in its namespace, plugged in and up.
+  static func lay(
+    _ cable: LabPlan.Cable, in namespaces: (String) -> NetworkNamespace
+  ) throws(Failure) {
+    let ends = [cable.first, cable.second].map { end in
+      VethEnd(
+        end.device, in: namespaces(end.namespace), mtuBytes: end.mtu, isUp: !end.isBridgePort)
+    }
+    try NetlinkSocket.createVethPair(ends[0], ends[1])
+    for end in [cable.first, cable.second] where end.isBridgePort {
+      let socket = try NetlinkSocket(in: namespaces(end.namespace))
+      try socket.setMaster(.name(LabPlan.bridge), of: .name(end.device))
+      try socket.setUp(.name(end.device))
     }
   }
 
@@ -36,19 +38,8 @@ enum LabDevices {
   static func give(_ addresses: [IPPrefix], to device: String, in namespace: NetworkNamespace)
     throws(Failure)
   {
-    for address in addresses {
-      var words = ["-n", namespace.name ?? "", "address", "replace", "\(address)", "dev", device]
-      if case .v6 = address.address { words.append("nodad") }
-      try ip(words)
-    }
-  }
-
-  private static func ip(_ words: String...) throws(Failure) { try ip(words) }
-
-  private static func ip(_ words: [String]) throws(Failure) {
-    let report = try ChildProcess.run(.init(["ip"] + words))
-    guard report.ending.isSuccess else {
-      throw Failure("ip \(words)", why: report.errors, remedy: "look")
-    }
+    guard !addresses.isEmpty else { return }
+    let socket = try NetlinkSocket(in: namespace)
+    for address in addresses { try socket.addAddress(address, to: .name(device)) }
   }
 }

@@ -21,8 +21,8 @@ final class LabInterruption: Sendable {
     let name =
       switch signal {
       case .interrupt: "Ctrl-C"
-      case .terminate: "SIGTERM"
-      default: "\(signal)"
+      case .hangUp: "the end of its terminal"
+      default: "SIGTERM"
       }
     throw Failure(
       "cannot finish lab \(lab)", why: "interrupted by \(name)",

@@ -25,16 +25,29 @@ struct LabNamespaces {
       throw error
     }
     try LabJournal.write(.namespaceMade(node.namespace, namespace.identity), in: folder)
-    let settings = node.kind == .vm ? Self.vmSettings : Self.quietSettings
     try namespace.run { () throws(Failure) in
-      for (path, value) in settings { try Self.set(path, value) }
+      for (path, value) in Self.settings(of: node.kind) { try Self.set(path, value) }
       try LabDevices.raiseLoopback()
     }
     return namespace
   }
 
+  private static func settings(of kind: LabPlan.Kind) -> [(path: String, value: String)] {
+    switch kind {
+    case .physicalSwitch: quietSettings + bridgeSettings
+    case .host: quietSettings
+    case .vm: vmSettings
+    }
+  }
+
   private static let quietSettings = [
     ("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1"),
+  ]
+
+  /// No packet filter in a bridge, also where br_netfilter is loaded, as container engines do.
+  private static let bridgeSettings = [
+    ("bridge/bridge-nf-call-iptables", "0"), ("bridge/bridge-nf-call-ip6tables", "0"),
+    ("bridge/bridge-nf-call-arptables", "0"),
   ]
 
   private static let vmSettings = [
@@ -42,9 +55,13 @@ struct LabNamespaces {
     ("ipv6/conf/default/accept_ra", "0"), ("ipv6/conf/default/router_solicitations", "0"),
   ]
 
-  /// A kernel without IPv6 is quiet by itself.
+  /// A kernel without IPv6, or without br_netfilter, has nothing to set.
   private static func set(_ path: String, _ value: String) throws(Failure) {
-    guard (try? listDirectory("/proc/sys/net/ipv6")) != nil else { return }
+    let parts = path.split(separator: "/")
+    let folder = "/proc/sys/net/\(parts.dropLast().joined(separator: "/"))"
+    guard (try? listDirectory(folder))?.contains(String(parts[parts.count - 1])) == true else {
+      return
+    }
     try writeKernelSetting(value, "/proc/sys/net/\(path)")
   }
 }

@@ -119,18 +119,20 @@ extension Topology {
 
 /// Names of the ports of physical switches: `HOST-NIC`, or the name of the other switch. A name
 /// that is too long for a device, or taken, ends in a hash of what it stands for.
-struct PortNames {
+package struct PortNames {
   /// IFNAMSIZ is 16, with the terminating zero.
-  static let bytesMax = 15
+  package static let bytesMax = 15
+
+  package init() {}
 
   /// Names given so far, by physical switch.
   private var taken: [String: Set<String>] = [:]
 
-  mutating func name(of nic: String, at host: String, on physicalSwitch: String) -> String {
+  package mutating func name(of nic: String, at host: String, on physicalSwitch: String) -> String {
     give("\(host)-\(nic)", standingFor: "\(host) \(nic)", on: physicalSwitch)
   }
 
-  mutating func name(of other: String, on physicalSwitch: String) -> String {
+  package mutating func name(of other: String, on physicalSwitch: String) -> String {
     give(other, standingFor: other, on: physicalSwitch)
   }
 

@@ -29,7 +29,7 @@ public final class LabProgress: Sendable {
   public static let silent = LabProgress(isTerminal: false) { _ in }
 
   /// Begins a step with so many things to make.
-  func begin(_ what: String, of total: Int) {
+  package func begin(_ what: String, of total: Int) {
     state.withLock { state in
       state.what = what
       state.total = total
@@ -39,14 +39,14 @@ public final class LabProgress: Sendable {
   }
 
   /// So many are made; this one is next, or what is waited for.
-  func advance(to done: Int, _ thing: String) {
+  package func advance(to done: Int, _ thing: String) {
     state.withLock { state in
       show("  \(state.what) \(done)/\(state.total)  \(thing)", &state)
     }
   }
 
   /// The step is done.
-  func end() {
+  package func end() {
     state.withLock { state in
       let milliseconds = MonotonicClock.now().nanoseconds(since: state.began) / 1_000_000
       clear(&state)
@@ -55,7 +55,7 @@ public final class LabProgress: Sendable {
   }
 
   /// A line that stays.
-  func note(_ text: String) {
+  package func note(_ text: String) {
     state.withLock { state in
       clear(&state)
       write("\(text)\n")

@@ -69,8 +69,8 @@ extension GraphLayout {
   private func draw(_ placed: PlacedHost, _ canvas: inout SVGCanvas) {
     let height = placed.row.height
     canvas.box(
-      placed.box(placed.x, away: 0, placed.host.width, height), fill: GraphPalette.host,
-      stroke: GraphPalette.border, radius: 12, strokeWidth: 1.5)
+      placed.outline, fill: GraphPalette.host, stroke: GraphPalette.border, radius: 12,
+      strokeWidth: 1.5)
     let title = placed.box(
       placed.x, away: height - GraphHost.titleHeight, placed.host.width, GraphHost.titleHeight)
     canvas.text(
@@ -104,10 +104,8 @@ extension GraphLayout {
     canvas.text(
       drawn.words, x: bar.middleX, y: bar.middleY + 10, size: 11, color: "#e2e8f0",
       anchor: .middle)
-    var groupX = x + (drawn.width - drawn.groupsWidth) / 2
-    for group in drawn.groups {
+    for (group, groupX) in zip(drawn.groups, placed.groupX(of: index)) {
       draw(group, x: groupX, of: placed, &canvas)
-      groupX += group.width + GraphSwitch.padding
     }
   }
 
@@ -171,19 +169,8 @@ extension GraphLayout {
         line, x: header.middleX, y: header.y + 36 + 15 * Double(number), size: 11,
         color: "#ffffff", anchor: .middle)
     }
-    let columns = Double(group.columnCount)
-    let body = columns * group.cardWidth + (columns - 1) * GraphCard.gap
     for (number, card) in group.cards.enumerated() {
-      let (column, row) = (number / group.rowCount, number % group.rowCount)
-      // The first card is the highest, also where the host is turned over.
-      let slot = placed.row.isTurned ? row : group.rowCount - 1 - row
-      let away = Double(slot) * (group.cardHeight + GraphCard.gap)
-      let left = x + (group.width - body) / 2
-      let place = placed.box(
-        left + Double(column) * (group.cardWidth + GraphCard.gap),
-        away: Away.groups + headerHeight + GraphCard.gap + away - 2, group.cardWidth,
-        group.cardHeight)
-      draw(card, in: place, hue, &canvas)
+      draw(card, in: placed.cardBox(number, of: group, x: x), hue, &canvas)
     }
   }
 

@@ -124,6 +124,41 @@ struct GraphLayout {
       return partX[part] + step * (Double(index) + 0.5)
     }
 
+    /// The host itself.
+    var outline: GraphBox { box(x, away: 0, host.width, row.height) }
+
+    /// Where each port group of a switch begins: they stand in its middle.
+    func groupX(of part: Int) -> [Double] {
+      let drawn = host.switches[part]
+      var x = partX[part] + (drawn.width - drawn.groupsWidth) / 2
+      return drawn.groups.map { group in
+        defer { x += group.width + GraphSwitch.padding }
+        return x
+      }
+    }
+
+    /// A card of a port group that begins at `x`.
+    func cardBox(_ number: Int, of group: GraphPortGroup, x: Double) -> GraphBox {
+      let columns = Double(group.columnCount)
+      let body = columns * group.cardWidth + (columns - 1) * GraphCard.gap
+      let (column, line) = (number / group.rowCount, number % group.rowCount)
+      // The first card is the highest, also where the host is turned over.
+      let slot = row.isTurned ? line : group.rowCount - 1 - line
+      let inside = Double(slot) * (group.cardHeight + GraphCard.gap) + GraphCard.gap - 2
+      return box(
+        x + (group.width - body) / 2 + Double(column) * (group.cardWidth + GraphCard.gap),
+        away: Away.groups + row.headerHeight + inside, group.cardWidth, group.cardHeight)
+    }
+
+    /// All cards of the host.
+    var cardBoxes: [GraphBox] {
+      host.switches.indices.flatMap { part in
+        zip(host.switches[part].groups, groupX(of: part)).flatMap { group, x in
+          group.cards.indices.map { cardBox($0, of: group, x: x) }
+        }
+      }
+    }
+
     func spareX(_ index: Int) -> Double {
       partX[host.switches.count] + GraphUplink.width * (Double(index) + 0.5)
     }

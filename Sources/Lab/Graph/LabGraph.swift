@@ -15,17 +15,38 @@ public enum LabGraph {
     layout.draw(on: &canvas)
     return canvas.text
   }
+
+  /// Where hosts and physical switches are (outer), and the cards of VMs in them (inner).
+  package static func outlines(_ topology: Topology) -> (
+    outer: [GraphBox], inner: [GraphBox], width: Double, height: Double
+  ) {
+    let layout = GraphLayout(topology)
+    let hosts = layout.placedHosts
+    return (
+      hosts.map(\.outline) + layout.physical.map(\.box), hosts.flatMap(\.cardBoxes),
+      layout.width, layout.height
+    )
+  }
 }
 
 /// A rectangle of the drawing, in pixels; y grows downwards.
-struct GraphBox: Hashable {
-  var x: Double
-  var y: Double
-  var width: Double
-  var height: Double
+package struct GraphBox: Hashable {
+  package var x: Double
+  package var y: Double
+  package var width: Double
+  package var height: Double
 
-  var right: Double { x + width }
-  var bottom: Double { y + height }
+  package var right: Double { x + width }
+  package var bottom: Double { y + height }
+
+  package func overlaps(_ other: GraphBox) -> Bool {
+    x < other.right && other.x < right && y < other.bottom && other.y < bottom
+  }
+
+  package func contains(_ other: GraphBox) -> Bool {
+    x <= other.x && other.right <= right && y <= other.y && other.bottom <= bottom
+  }
+
   var middleX: Double { x + width / 2 }
   var middleY: Double { y + height / 2 }
 }

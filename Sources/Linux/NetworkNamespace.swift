@@ -16,6 +16,11 @@ public final class NetworkNamespace: Sendable {
   public struct Identity: Hashable, Sendable {
     public let device: UInt64
     public let inode: UInt64
+
+    public init(device: UInt64, inode: UInt64) {
+      self.device = device
+      self.inode = inode
+    }
   }
 
   /// Where named namespaces are.
@@ -128,15 +133,7 @@ public final class NetworkNamespace: Sendable {
   }
 
   /// Processes whose main thread is inside.
-  public func processes() -> [ProcessIdentity] {
-    ProcessIdentity.all().filter { process in
-      var status = stat()
-      // SAFETY: the path is a C string and `status` lives for the call.
-      guard unsafe stat("/proc/\(process.number)/ns/net", &status) == 0 else { return false }
-      return identity
-        == Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-    }
-  }
+  public func processes() -> [ProcessIdentity] { Self.processes(in: [identity]) }
 
   private var label: String { name ?? "inode \(identity.inode)" }
 

@@ -13,6 +13,12 @@ public struct ProcessIdentity: Hashable, Sendable, Codable {
   /// Clock ticks after boot.
   public let startTicks: UInt64
 
+  /// A process that was written down; it may have ended.
+  public init(number: Int32, startTicks: UInt64) {
+    self.number = number
+    self.startTicks = startTicks
+  }
+
   /// The living process with this number, if any.
   public init?(process number: Int32) {
     guard let statistics = ProcessStatistics(process: number) else { return nil }

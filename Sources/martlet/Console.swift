@@ -29,6 +29,9 @@ enum Console {
     try? write("\(text)\n", to: STDERR_FILENO)
   }
 
+  /// Writes progress as it is, without an end of line of its own.
+  static func show(_ text: String) { try? write(text, to: STDERR_FILENO) }
+
   private static func write(_ text: String, to number: Int32) throws(Errno) {
     let stream = Descriptor(owning: number)
     do throws(Errno) {

@@ -1,0 +1,174 @@
+// What goes wrong while a lab is built: kills, Ctrl-C, bad input, names that belong to others. After
+// each there is nothing, at the latest after `lab down`.
+
+import Base
+import Glibc
+import Lab
+import Linux
+import Testing
+
+@Suite("labs that fail", .enabled(if: program != nil, needsProgram), .serialized)
+struct LabFaultTests {
+  /// Starts `lab up`, and waits until its journal has so many lines.
+  private func startUp(_ fixture: LabFixture, untilLine line: Int) throws -> ChildProcess {
+    let command = try fixture.command(
+      ["lab", "up", "\(topologies)/quickstart.yaml", "--name", fixture.lab])
+    let process = try ChildProcess(command.silenced)
+    let isThere = MonotonicClock.wait(
+      atMostNanoseconds: 60_000_000_000, everyNanoseconds: 100_000
+    ) { fixture.journalLineCount >= line || !process.identity.isAlive }
+    try #require(isThere, "the journal has \(fixture.journalLineCount) lines, not \(line)")
+    return process
+  }
+
+  // 1 builder, 2-19 nine namespaces of two lines each, 20-21 agents, 22 ready.
+  @Test(
+    "kill -9 in the middle of up, then down: nothing remains",
+    arguments: [1, 2, 3, 4, 9, 14, 19, 20, 21])
+  func killed(line: Int) throws {
+    let fixture = LabFixture()
+    var process = try startUp(fixture, untilLine: line)
+    process.send(.kill)
+    try #require(process.wait(timeoutNanoseconds: 5_000_000_000) == .signaled(SIGKILL))
+    #expect(try fixture.run("lab", "list", "-o", "json").output.contains("broken"))
+    let again = try fixture.run(
+      "lab", "up", "\(topologies)/quickstart.yaml", "--name", fixture.lab)
+    #expect(again.status == 1)
+    #expect(again.errors.contains("martlet lab down \(fixture.lab)"))
+    let down = try fixture.run("lab", "down", fixture.lab)
+    #expect(down.status == 0, "\(down.errors)")
+    fixture.expectNothingLeft()
+  }
+
+  @Test(
+    "a signal in the middle of up takes down what was made",
+    arguments: [Signal.interrupt, .terminate, .hangUp], [2, 20])
+  func interrupted(by signal: Signal, line: Int) throws {
+    let fixture = LabFixture()
+    var process = try startUp(fixture, untilLine: line)
+    process.send(signal)
+    #expect(process.wait(timeoutNanoseconds: 30_000_000_000) == .exited(1))
+    fixture.expectNothingLeft()
+  }
+
+  @Test("kill -9 of down, then down again: nothing remains")
+  func downKilled() throws {
+    let fixture = LabFixture()
+    try fixture.up()
+    let agent = try fixture.agent(of: "host1")
+    var process = try ChildProcess(try fixture.command(["lab", "down"]).silenced)
+    // It has begun when the first agent is gone.
+    try #require(MonotonicClock.wait(atMostNanoseconds: 20_000_000_000) { !agent.isAlive })
+    process.send(.kill)
+    _ = process.wait(timeoutNanoseconds: 5_000_000_000)
+    #expect(try fixture.run("lab", "down", fixture.lab).status == 0)
+    fixture.expectNothingLeft()
+  }
+
+  @Test("down while up still works waits for it or for its end")
+  func downDuringUp() throws {
+    let fixture = LabFixture()
+    var process = try startUp(fixture, untilLine: 5)
+    let second = try fixture.run(
+      "lab", "up", "\(topologies)/quickstart.yaml", "--name", fixture.lab)
+    #expect(second.status == 1)
+    #expect(try fixture.run("lab", "down", fixture.lab).status == 0)
+    #expect(process.wait(timeoutNanoseconds: 5_000_000_000) == .exited(0))
+    fixture.expectNothingLeft()
+  }
+
+  @Test(
+    "bad input makes nothing",
+    arguments: [
+      ("apiVersion: martlet/v1\nkind: Topology\nname: x\nhots: []\n", "unknown"),
+      ("apiVersion: martlet/v1\nkind: [", ":2:"), ("", ":1:1:"),
+      (
+        """
+        apiVersion: martlet/v1
+        kind: Topology
+        name: x
+        hosts: [{ name: host1 }]
+        vms: [{ name: vm1, host: host1, nics: [{ portgroup: nowhere }] }]
+        """, "nowhere"
+      ),
+    ])
+  func badFile(text: String, words: String) throws {
+    let fixture = LabFixture()
+    let path = "/tmp/\(fixture.lab).yaml"
+    try appendToFile(Array(text.utf8), path)
+    defer { try? removeFile(path) }
+    let outcome = try fixture.run("lab", "up", path, "--name", fixture.lab)
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains(path))
+    #expect(outcome.errors.contains(words))
+    fixture.expectNothingLeft()
+  }
+
+  @Test("names that cannot be, and files that are not there, make nothing")
+  func badNames() throws {
+    let fixture = LabFixture()
+    let file = "\(topologies)/quickstart.yaml"
+    for name in ["a b", "../\(fixture.lab)", "", String(repeating: "x", count: 33)] {
+      let outcome = try fixture.run("lab", "up", file, "--name", name)
+      #expect(outcome.status != 0, "\(name)")
+    }
+    #expect(try fixture.run("lab", "up", "/nonexistent.yaml").status == 1)
+    #expect(try fixture.run("lab", "up", "/tmp").status == 1)
+    #expect(try fixture.run("lab", "down", "../..").status == 0)
+    fixture.expectNothingLeft()
+  }
+
+  @Test("somebody else's namespace is not touched")
+  func foreignNamespace() throws {
+    let fixture = LabFixture()
+    let name = "\(fixture.lab)-web2"
+    let foreign = try NetworkNamespace.create(named: name)
+    defer { try? NetworkNamespace.delete(named: name) }
+    let outcome = try fixture.run(
+      "lab", "up", "\(topologies)/quickstart.yaml", "--name", fixture.lab)
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.contains(name))
+    #expect(try NetworkNamespace.open(named: name).identity == foreign.identity)
+    try NetworkNamespace.delete(named: name)
+    fixture.expectNothingLeft()
+  }
+
+  @Test("a namespace that took the name of one of ours is not removed with the lab")
+  func replacedNamespace() throws {
+    let fixture = LabFixture()
+    try fixture.up()
+    let name = "\(fixture.lab)-web2"
+    let own = try NetworkNamespace.open(named: name)
+    try NetworkNamespace.delete(named: name)
+    let foreign = try NetworkNamespace.create(named: name)
+    defer { try? NetworkNamespace.delete(named: name) }
+    #expect(foreign.identity != own.identity)
+    let down = try fixture.run("lab", "down", fixture.lab)
+    #expect(down.status == 0, "\(down.errors)")
+    #expect(down.errors.contains("left alone"))
+    #expect(try NetworkNamespace.open(named: name).identity == foreign.identity)
+    try NetworkNamespace.delete(named: name)
+    fixture.expectNothingLeft()
+  }
+
+  @Test(
+    "an agent that ends, or never answers, is told with its last words",
+    arguments: [
+      ("echo no such luck; exit 3", "the agent of host1 has ended"),
+      ("echo no such luck; exec sleep 600", "the agent of host1 does not answer"),
+    ])
+  func badAgent(script: String, words: String) throws {
+    let fixture = LabFixture()
+    let shown = Lines()
+    let builder = LabBuilder(
+      directory: fixture.directory, agentCommand: ["/bin/sh", "-c", script])
+    let failure = #expect(throws: Failure.self) {
+      try builder.up(
+        file: "\(topologies)/standard-switch.yaml", name: fixture.lab, timeoutSeconds: 1,
+        progress: LabProgress(isTerminal: false) { shown.add($0) })
+    }
+    #expect(failure?.why.contains(words) == true, "\(failure?.why ?? "")")
+    #expect(shown.text.contains("| no such luck"))
+    fixture.expectNothingLeft()
+  }
+}

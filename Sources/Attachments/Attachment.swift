@@ -7,8 +7,8 @@ public import FrameMemory
 
 /// What `receive` found.
 public enum ReceiveResult: Equatable, Sendable {
-  /// This many frames were appended to the batch. Fewer than asked for: nothing else waited, or some
-  /// were dropped here (`receiveDrops`), so the number may be 0.
+  /// This many frames were appended to the batch. Fewer than asked for: nothing else waited, or
+  /// some were dropped here (`receiveDrops`), so the number may be 0.
   case frames(Int)
   /// Nothing waits. Not an error.
   case idle
@@ -111,15 +111,15 @@ public protocol Attachment: AnyObject {
 
   /// Moves waiting frames into the batch.
   ///
-  /// - Shape: fills slots `count..<capacity`, at most `limit`; order is arrival. Tags are taken out.
+  /// - Shape: fills slots `count..<capacity`, at most `limit`; in order; tags are taken out.
   /// - Returns: `.frames(n)`, `.idle` or `.gone`; never throws.
   /// - Cost: a bounded number of system calls, no allocation. Source: packet(7), tun.
   func receive(into batch: inout FrameBatch, port: PortIndex, limit: Int) -> ReceiveResult
 
   /// Sends every delivery of `port`, in order; marks those that the device did not take.
   ///
-  /// - Shape: tags are put in on the way; the frames of the batch are read, never changed. A delivery
-  ///   that had to be segmented is marked when any of its segments was refused.
+  /// - Shape: tags are put in on the way; the frames of the batch are read, never changed. A
+  ///   delivery that had to be segmented is marked when any of its segments was refused.
   /// - Cost: as `receive`.
   func transmit(
     _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList, port: PortIndex

@@ -187,4 +187,14 @@ import Wire
     #expect(sent[1].bytes == frame.bytes)
     #expect(sent[2].bytes == frame.bytes[..<12] + [0x81, 0, 0xA0, 8] + frame.bytes[16...])
   }
+
+  @Test(
+    "UDP segmentation is left to kernels that have it",
+    arguments: [
+      ("6.18.44", true), ("6.2.0-rc1", true), ("7.0", true), ("6.1.0-18-amd64", false),
+      ("5.15.0", false), ("", false), ("6", false), ("next", false),
+    ])
+  func kernelReleases(text: String, takesSegmentedUDP: Bool) {
+    #expect(KernelRelease(text).takesSegmentedUDP == takesSegmentedUDP)
+  }
 }

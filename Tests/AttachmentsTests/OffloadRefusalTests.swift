@@ -1,4 +1,4 @@
-// Metadata that lies, and frames that cannot be cut: every one is counted, none is sent, nothing traps.
+// Metadata that lies, frames that cannot be cut: all are counted, none is sent, nothing traps.
 
 import Attachments
 import Base

@@ -3,8 +3,8 @@
 //   namespace a                          relay                    namespace b
 //   socket - stack - device a  <->  attachment | attachment  <->  device b - stack - socket
 //
-// A TCP stream that arrives whole proves checksums, tags and order at once; the counters prove that its
-// large frames crossed as they were.
+// A TCP stream that arrives whole proves checksums, tags and order at once; the counters prove that
+// its large frames crossed as they were.
 
 import Attachments
 import Base
@@ -43,9 +43,9 @@ final class CrossingScene {
     }
   }
 
-  /// A persistent TAP that the namespace's stack uses.
+  /// A TAP that was there before, made by somebody else, and that the namespace's stack uses.
   private func tap(_ namespace: TestNamespace, _ host: Int) throws -> RelayEnd {
-    _ = try TapDevice.open(name: "tap0", namespace: namespace.handle, isPersistent: true)
+    try namespace.run("ip tuntap add dev tap0 mode tap vnet_hdr")
     try namespace.address("tap0", host)
     return .tap("tap0", namespace.handle)
   }
@@ -70,19 +70,6 @@ final class CrossingScene {
   }
 
   func stop() -> [RelayReport] { relays.map { $0.stop() } }
-}
-
-extension TestNamespace {
-  /// Gives a device 10.9.8.N and fd00:9::N, and takes it up.
-  fileprivate func address(_ device: String, _ host: Int) throws {
-    try run(
-      """
-      sysctl -qw net.ipv6.conf.\(device).disable_ipv6=0
-      ip address add 10.9.8.\(host)/24 dev \(device)
-      ip address add fd00:9::\(host)/64 dev \(device) nodad
-      ip link set \(device) up
-      """)
-  }
 }
 
 @Suite("between two stacks", .enabled(if: canMakeDevices, needsDevices), .serialized)

@@ -1,5 +1,5 @@
-// What has to be done to one frame before one egress: pass it on, complete its checksum, cut it into
-// segments, or refuse it.
+// What has to be done to one frame before one egress: pass it on, complete its checksum, cut it
+// into segments, or refuse it.
 //
 // The frame's bytes are shared with other ports, so nothing here changes them: what differs (tag,
 // checksum, the headers of segments) is written into a slot's scratch and gathered with the rest.

@@ -1,7 +1,7 @@
-// A port whose wire is memory: what a test injects comes in, what the switch sends can be taken out.
+// A port whose wire is memory: what a test injects comes in, and what the switch sends is kept.
 //
-// Frames look as on a wire: the VLAN tag is in the bytes, and the offload metadata counts from there.
-// Both directions are bounded; a full one refuses, and says so as a device would.
+// Frames look as on a wire: the VLAN tag is in the bytes, and the offload metadata counts from
+// there. Both directions are bounded; a full one refuses, and says so as a device would.
 
 internal import Base
 public import FrameMemory

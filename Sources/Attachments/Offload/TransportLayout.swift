@@ -2,8 +2,8 @@
 //
 // The way goes through inline VLAN tags, IPv4 options and IPv6 extension headers, with a bound on
 // each. The sender's `headerBytes` is not asked. Its `checksumStart` must agree with what is read;
-// behind IPv6 extension headers it is needed, and its partial sum is kept, as in the kernel: the final
-// destination may be in a routing header (RFC 8200, 8.1).
+// behind IPv6 extension headers it is needed, and its partial sum is kept, as in the kernel: the
+// final destination may be in a routing header (RFC 8200, 8.1).
 //
 // Nil means: these bytes are not what the metadata says. Fragments never are.
 

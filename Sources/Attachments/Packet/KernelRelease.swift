@@ -1,20 +1,21 @@
-// The running kernel's version, for the one thing that can only be known by it: whether a packet socket
-// takes UDP segmentation (VIRTIO_NET_HDR_GSO_UDP_L4, Linux 6.2). A TAP can be asked; packet(7) cannot.
+// The running kernel's version, for the one thing that can only be known by it: whether a packet
+// socket takes UDP segmentation (VIRTIO_NET_HDR_GSO_UDP_L4, Linux 6.2). A TAP can be asked;
+// packet(7) cannot.
 
 internal import Glibc
 
 /// A kernel version, compared by its first two numbers.
-struct KernelRelease: Hashable {
+package struct KernelRelease: Hashable {
   var major = 0
   var minor = 0
 
   /// Reads "6.1.0-18-amd64"; what cannot be read counts as 0.
-  init(_ text: String) {
+  package init(_ text: String) {
     let numbers = text.split { !$0.isNumber }.prefix(2).map { Int($0) ?? 0 }
     if numbers.count == 2 { (major, minor) = (numbers[0], numbers[1]) }
   }
 
-  var takesSegmentedUDP: Bool { (major, minor) >= (6, 2) }
+  package var takesSegmentedUDP: Bool { (major, minor) >= (6, 2) }
 
   /// The kernel that this process runs on.
   static var current: KernelRelease {

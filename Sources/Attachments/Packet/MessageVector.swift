@@ -91,7 +91,7 @@ struct MessageVector: ~Copyable {
     return unsafe clinux_message_is_truncated(messages + index) != 0
   }
 
-  /// The tag beside message `index`, as protocol << 16 | control information; nil when there is none.
+  /// The tag beside message `index`, as protocol << 16 | control information, if there is one.
   func tag(_ index: Int) -> UInt32? {
     check(index)
     // SAFETY: the index was checked; the control data was written by the last `receive`.

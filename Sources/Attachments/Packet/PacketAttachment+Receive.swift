@@ -33,6 +33,7 @@ extension PacketAttachment {
         if isGone(errno) && taken == 0 { return .gone }
         break
       }
+      wasDown = false
       for index in 0..<count { accept(index, from: first + index, into: &batch, port) }
       taken += count
       // A short count: nothing else waits, or an error does, which the next call will see.
@@ -41,12 +42,15 @@ extension PacketAttachment {
     return taken > 0 ? .frames(batch.count - before) : .idle
   }
 
-  /// ENETDOWN comes once when the device goes down, and once when it is deleted.
+  /// ENETDOWN comes once, when the device goes down or when it is deleted while up.
   private func isGone(_ error: Int32) -> Bool {
     switch error {
-    case EAGAIN, EINTR, ENOBUFS, ENOMEM: false
-    case EBADF: true
-    default: !socket.isBound
+    case EINTR, ENOBUFS, ENOMEM: return false
+    case EAGAIN: return wasDown && !socket.isBound
+    case EBADF: return true
+    default:
+      wasDown = true
+      return !socket.isBound
     }
   }
 

@@ -1,8 +1,8 @@
 // Sending through a packet socket: up to 64 gathered frames a call.
 //
-// sendmmsg stops at the first message that fails and says why only when it is the first of a call. So a
-// short count is followed by a call that begins with the failing one; that one is marked and the rest
-// goes on. At most one extra call per failure.
+// sendmmsg stops at the first message that fails and says why only when it is the first of a call.
+// So a short count is followed by a call that begins with the failing one; that one is marked and
+// the rest goes on. At most one extra call per failure.
 
 internal import Base
 public import FrameMemory

@@ -1,8 +1,8 @@
-// A packet socket on one device (packet(7)): every frame that the device receives, and none of our own.
+// A packet socket on one device (packet(7)): all frames that it receives, and none of our own.
 //
-// The order of the steps matters. The socket is made without a protocol, so that it hears nothing; all
-// options are set; then it is bound to the device and to all protocols at once. A socket made with
-// ETH_P_ALL would hear every device until it is bound.
+// The order of the steps matters. The socket is made without a protocol, so that it hears nothing;
+// all options are set; then it is bound to the device and to all protocols at once. A socket made
+// with ETH_P_ALL would hear every device until it is bound.
 
 public import Base
 internal import CLinux
@@ -15,10 +15,10 @@ public struct PacketSocket: ~Copyable, Sendable {
   public struct Options: Hashable, Sendable {
     /// Hear frames for every address: what an uplink needs.
     public var isPromiscuous = true
-    /// Skip the queueing discipline (PACKET_QDISC_BYPASS): a lost carrier shows at once as a refusal, and
-    /// nothing is queued; shaping by `tc` has no effect.
+    /// Skip the queueing discipline (PACKET_QDISC_BYPASS): a lost carrier shows at once as a
+    /// refusal, and nothing is queued; shaping by `tc` has no effect.
     public var bypassesQueueing = false
-    /// Frames waiting to be read, with the kernel's overhead: 16 MiB hold some 200 frames of 64 KiB.
+    /// For frames waiting to be read: 16 MiB hold some 200 frames of 64 KiB.
     public var receiveBufferBytes = 16 << 20
     /// Frames waiting in the device.
     public var sendBufferBytes = 4 << 20

@@ -1,7 +1,8 @@
-// A capture file as a port: its frames come in, in the order of the file, as fast as they are asked for.
+// A capture file as a port: its frames come in, in order, as fast as they are asked for.
 //
-// libpcap reads both formats (pcap, pcapng) and turns every time stamp into nanoseconds. Only Ethernet
-// files are taken. A record that was cut when it was captured is not a frame any more and is counted.
+// libpcap reads both formats (pcap, pcapng) and turns every time stamp into nanoseconds. Only
+// Ethernet files are taken. A record that was cut when it was captured is not a frame any more and
+// is counted.
 
 public import Base
 internal import CPcap

@@ -1,4 +1,4 @@
-// A port whose wire is a capture file: what the switch sends there is written as it would be on a wire.
+// A port whose wire is a capture file: it gets what a wire would carry.
 //
 // A file has no offload metadata, so everything is done in software first: tags are in the bytes,
 // checksums whole, large frames cut. The format is pcap with nanoseconds (magic 0xA1B23C4D).
@@ -12,7 +12,7 @@ internal import Wire
 
 /// Writes frames into a capture file.
 ///
-/// - Thread: one worker. Each `transmit` ends with one write, so the file is whole between two rounds.
+/// - Thread: one worker. Each `transmit` ends with a write: between two rounds the file is whole.
 @safe
 public final class PcapWriter: Attachment {
   private static let fileHeaderBytes: UInt64 = 24

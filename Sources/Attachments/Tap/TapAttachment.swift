@@ -1,9 +1,9 @@
 // A port over a TAP that the switch owns.
 //
-// Reading: one read(2) a frame, straight into the batch's slot; its virtio-net header lands at the end
-// of the headroom, so one call fetches both. Writing: one writev(2) a frame, gathered from the shared
-// bytes. io_uring was measured and brings nothing in frames per second here; passing GSO frames is what
-// counts (2.6 -> 17.6 Gbit/s of TCP).
+// Reading: one read(2) a frame, straight into the batch's slot; its virtio-net header lands at the
+// end of the headroom, so one call fetches both. Writing: one writev(2) a frame, gathered from the
+// shared bytes. io_uring was measured and brings nothing in frames per second here; passing GSO
+// frames is what counts (2.6 -> 17.6 Gbit/s of TCP).
 
 internal import Base
 public import FrameMemory

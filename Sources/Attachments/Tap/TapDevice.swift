@@ -1,11 +1,12 @@
-// A TAP: an Ethernet device of the kernel whose wire is a file descriptor (Documentation/networking/
-// tuntap.rst; linux/if_tun.h). The switch owns the descriptor, the guest has the device.
+// A TAP: an Ethernet device of the kernel whose wire is a file descriptor
+// (Documentation/networking/tuntap.rst; linux/if_tun.h). The switch owns the descriptor, the
+// guest has the device.
 //
 // Every frame carries a 12-byte virtio-net header, in both directions. The device belongs to the
 // namespace in which /dev/net/tun was opened, and may be moved afterwards.
 //
-// A persistent device outlives its descriptor, without carrier; the guest sees no change only when the
-// descriptor itself is kept open elsewhere and adopted.
+// A persistent device outlives its descriptor, without carrier; the guest sees no change only when
+// the descriptor itself is kept open elsewhere and adopted.
 
 public import Base
 internal import CLinux

@@ -1,5 +1,5 @@
-// What the offload code must do, written a second time as plainly as possible: arrays, one byte after
-// another, nothing shared with the modules under test.
+// What the offload code must do, written a second time as plainly as possible: arrays, one byte
+// after another, nothing shared with the modules under test.
 
 import FrameMemory
 

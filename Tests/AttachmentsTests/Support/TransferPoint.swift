@@ -1,4 +1,4 @@
-// One kind of attachment with its far side: where a test puts frames in, and looks at what came out.
+// One kind of attachment with its far side: where a test puts frames in, and sees what came out.
 //
 //   far side                        attachment under test
 //   packet socket on the TAP    ->  TAP
@@ -27,7 +27,7 @@ final class TransferPoint {
   let attachment: any Attachment
   private let far: any Attachment
   private let file: TemporaryFile?
-  private let namespace: TestNamespace?
+  let namespace: TestNamespace?
 
   /// A place to send from. A file has its frames from the start.
   init(source kind: AttachmentKind, frames: [WireFrame]) throws {
@@ -71,6 +71,9 @@ final class TransferPoint {
     transfer.move(from: memory, to: far)
     precondition(transfer.failures == [], "the far side takes every frame")
   }
+
+  /// The device on the far side, for the kernel's own stack.
+  var farDevice: String { attachment is TapAttachment ? "tap0" : "v1" }
 
   /// The file that the frames went to.
   var path: String { file!.path }

@@ -10,6 +10,14 @@ struct WireFrame: Hashable {
   var offload = Offload.none
 }
 
+extension WireFrame {
+  /// A checksum that starts where an IP header would be: correct, but Linux refuses it as too early
+  /// (include/linux/virtio_net.h, nh_min_len).
+  static let shortChecksum = WireFrame(
+    bytes: [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x12, 0x34] + [UInt8](1...60),
+    offload: Offload(flags: Offload.needsChecksumFlag, checksumStart: 16, checksumOffset: 6))
+}
+
 /// Which frame: one of 24.
 struct FrameShape: Hashable, Sendable, CustomStringConvertible {
   enum Work: CaseIterable { case plain, needsChecksum, segmented }
@@ -35,8 +43,8 @@ struct FrameShape: Hashable, Sendable, CustomStringConvertible {
   static let segmentBytes = 1000
   static let source4: [UInt8] = [10, 9, 8, 1]
   static let destination4: [UInt8] = [10, 9, 8, 2]
-  static let source6: [UInt8] = [0xFD] + [UInt8](repeating: 0, count: 14) + [1]
-  static let destination6: [UInt8] = [0xFD] + [UInt8](repeating: 0, count: 14) + [2]
+  static let source6: [UInt8] = [0xFD, 0, 0, 9] + [UInt8](repeating: 0, count: 11) + [1]
+  static let destination6: [UInt8] = [0xFD, 0, 0, 9] + [UInt8](repeating: 0, count: 11) + [2]
   static let destinationPort: UInt16 = 4789
 
   /// A frame of this shape. `identity` goes into the source port.

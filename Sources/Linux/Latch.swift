@@ -5,9 +5,9 @@ internal import Glibc
 /// Closed until somebody opens it; whoever waits goes on then.
 ///
 /// - Thread: any. `open` may be called from any thread, once.
+// SAFETY: a POSIX semaphore is made to be used from several threads, and the pointer never changes.
 @safe
 public final class Latch: @unchecked Sendable {
-  // SAFETY: a POSIX semaphore is made to be used from several threads, and the pointer never changes.
   private let semaphore: UnsafeMutablePointer<sem_t>
 
   public init() {

@@ -17,11 +17,12 @@ struct Channel: ~Copyable {
   /// The kernel sends at most 32 KiB in one message of a dump.
   private static let bufferBytes = 65_536
 
+  // SAFETY: the handle is connected, by the invariant, and libnl only reads a field of it.
   var descriptor: Int32 { unsafe nl_socket_get_fd(handle) }
 
   init() throws(Errno) {
+    // SAFETY: the handle is this function's alone until it is kept, and given back when it is not.
     guard let handle = unsafe nl_socket_alloc() else { throw .noBufferSpace }
-    // SAFETY: the handle is this function's alone until it is kept.
     if unsafe nl_connect(handle, NETLINK_ROUTE) != 0 {
       let error = Errno.current
       unsafe nl_socket_free(handle)
@@ -35,6 +36,7 @@ struct Channel: ~Copyable {
   }
 
   deinit {
+    // SAFETY: both were made in `init` and belong to this value, which cannot be copied.
     unsafe nl_socket_free(handle)
     unsafe buffer.deallocate()
   }

@@ -52,16 +52,18 @@ extension NetlinkSocket {
 private struct AddressObject: ~Copyable {
   private let object: OpaquePointer
 
+  // SAFETY: the caller gives up its reference: it is given back in `deinit`.
   private init(owning object: OpaquePointer) { unsafe self.object = object }
 
   static func make(_ prefix: IPPrefix, link index: Int32, flags: UInt32) throws(KernelError)
     -> AddressObject
   {
+    // SAFETY: `made` frees the object, also when this throws; `rtnl_addr_set_local` takes a reference
+    // of its own to the address, and ours is given back.
     guard let object = unsafe rtnl_addr_alloc() else { throw KernelError(number: .noBufferSpace) }
     let made = unsafe AddressObject(owning: object)
     unsafe rtnl_addr_set_ifindex(object, index)
     if flags != 0, case .v6 = prefix.address { unsafe rtnl_addr_set_flags(object, flags) }
-    // SAFETY: the object takes a reference of its own, and ours is given back.
     let local = unsafe addressObject(prefix.address, length: prefix.length)
     let result = unsafe rtnl_addr_set_local(object, local)
     unsafe nl_addr_put(local)
@@ -69,6 +71,7 @@ private struct AddressObject: ~Copyable {
     return made
   }
 
+  // SAFETY: the object is this value's alone, and the value cannot be copied.
   deinit { unsafe rtnl_addr_put(object) }
 
   borrowing func addRequest() throws(KernelError) -> Request {
@@ -81,7 +84,7 @@ private struct AddressObject: ~Copyable {
 
   borrowing func deleteRequest() throws(KernelError) -> Request {
     var message: OpaquePointer?
-    // SAFETY: as above.
+    // SAFETY: the message is this call's, and goes to the request.
     let result = unsafe rtnl_addr_build_delete_request(object, 0, &message)
     guard result == 0, let message = unsafe message else { throw KernelError(number: .invalid) }
     return unsafe Request(owning: message)

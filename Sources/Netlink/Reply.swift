@@ -14,25 +14,29 @@ internal import Wire
 struct Reply {
   private let header: UnsafeMutablePointer<nlmsghdr>
 
+  // SAFETY: the caller checked with `nlmsg_ok` that the whole message lies in its buffer, and keeps the
+  // buffer for as long as this value is used.
   init(_ header: UnsafeMutablePointer<nlmsghdr>) { unsafe self.header = header }
 
+  // SAFETY: of these three: a message that `nlmsg_ok` let pass has a whole header.
   var type: Int { Int(unsafe header.pointee.nlmsg_type) }
   var flags: Int32 { Int32(unsafe header.pointee.nlmsg_flags) }
   var sequence: UInt32 { unsafe header.pointee.nlmsg_seq }
 
   /// The fixed part; `nil` when the message is too short for it.
   func body<Body: BitwiseCopyable>(_ type: Body.Type) -> Body? {
+    // SAFETY: long enough, and every bit pattern is valid for the C structs used here.
     let bytes = unsafe nlmsg_datalen(header)
     guard bytes >= MemoryLayout<Body>.size, let data = unsafe nlmsg_data(header) else {
       return nil
     }
-    // SAFETY: long enough, and every bit pattern is valid for the C structs used here.
     return unsafe data.loadUnaligned(as: Body.self)
   }
 
   /// What comes after a fixed part of this type.
   func attributes<Body>(after type: Body.Type) -> Attributes {
     let bytes = Int32(MemoryLayout<Body>.size)
+    // SAFETY: the length is what the header leaves after the fixed part, 0 or less when there is none.
     return unsafe Attributes(
       first: nlmsg_attrdata(header, bytes), byteCount: nlmsg_attrlen(header, bytes))
   }
@@ -54,22 +58,23 @@ struct Attributes {
   private let byteCount: Int32
 
   init(first: UnsafeMutablePointer<nlattr>?, byteCount: Int32) {
+    // SAFETY: the caller answers for `byteCount` bytes from `first`, alive while this value is used.
     unsafe self.first = first
     self.byteCount = byteCount
   }
 
   private func find(_ type: Int) -> UnsafeMutablePointer<nlattr>? {
-    guard let first = unsafe first, byteCount > 0 else { return nil }
     // SAFETY: libnl checks each length against `byteCount`.
+    guard let first = unsafe first, byteCount > 0 else { return nil }
     return unsafe nla_find(first, byteCount, Int32(type))
   }
 
   /// A value with exactly the size of its type, or a longer struct of a newer kernel.
   func value<Value: BitwiseCopyable>(_ type: Int, as: Value.Type = Value.self) -> Value? {
+    // SAFETY: long enough; netlink aligns to four bytes only.
     guard let found = unsafe find(type), unsafe nla_len(found) >= MemoryLayout<Value>.size else {
       return nil
     }
-    // SAFETY: long enough; netlink aligns to four bytes only.
     return unsafe nla_data(found).loadUnaligned(as: Value.self)
   }
 

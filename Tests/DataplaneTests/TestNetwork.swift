@@ -73,10 +73,15 @@ final class TestNetwork {
     }
   }
 
-  func apply(revision: UInt64 = 1) {
+  /// Applies the plan that `ports`, `teams`, `vlanSets` and the rest describe now.
+  func apply(revision: UInt64 = 1) { apply(revision: revision, uplinks: uplinks.map(\.index)) }
+
+  /// The same with other uplinks than all of them, and their positions where those change.
+  func apply(revision: UInt64, uplinks: [Int], positions: [Int: Int] = [:]) {
+    for (port, position) in positions { ports[port].team = UInt16(position) }
     let plan = SwitchPlan(
       revision: revision, mtu: mtu, ports: ports, teams: teams, vlanSets: vlanSets,
-      uplinks: uplinks, addresses: addresses)
+      uplinks: uplinks.map { PortIndex($0) }, addresses: addresses)
     _ = network.apply(plan, now: now)
   }
 
@@ -142,6 +147,8 @@ final class TestNetwork {
   var selection: [Int] { (uplinks.count..<ports.count).map { uplink(of: $0) } }
 
   func isUsable(_ uplink: Int) -> Bool { network.isUplinkUsable(PortIndex(uplink)) }
+
+  func isAttached(_ port: Int) -> Bool { network.isAttached(PortIndex(port)) }
 
   /// When the switch wants to be called again.
   func tick() -> MonotonicTime { network.tick(now: now) }

@@ -29,6 +29,7 @@ extension Switch {
       let isSameSet = carriesSame(before, old, after)
       if before != after || !isSameSet {
         change(PortIndex(index), from: before, to: after, isSameSet: isSameSet)
+        claimTrunkAddress(after)
       }
     }
     for index in plan.ports.indices { claimAddress(PortIndex(index)) }
@@ -51,6 +52,7 @@ extension Switch {
     if let key = before.staticKey, !isSamePort || key != after.staticKey { macs.remove(key) }
     guard isSamePort else {
       if before.kind != .absent { forget(port, before) }
+      counters[port.index] = PortCounters()
       return
     }
     let isSameVLAN = before.vlanMode == after.vlanMode && before.vlan == after.vlan
@@ -67,14 +69,21 @@ extension Switch {
     precondition(fits, "static addresses fit: there are more slots than ports")
   }
 
-  /// Clears everything about the port that had this index.
+  /// A trunk port's address is its own in every VLAN that it carries, under one key for all of them;
+  /// what was learned under the key of a single VLAN would be found first.
+  private mutating func claimTrunkAddress(_ port: PortPlan) {
+    guard port.kind == .vm, port.vlanMode == .trunk else { return }
+    let vlans = plan.vlanSets[Int(port.vlanSet)]
+    macs.flush(port.mac) { vlans.contains($0) }
+  }
+
+  /// Clears what is remembered about the port that had this index.
   private mutating func forget(_ port: PortIndex, _ before: PortPlan) {
     if before.kind == .vm, before.vlanMode == .trunk {
       trunkVLANs[Int(before.trunkSlot)] = VLANSet()
     }
     macs.flush(port: port.rawValue)
     states[port.index] = PortState()
-    counters[port.index] = PortCounters()
     for slot in seenSlots(of: port) { seenAddresses[slot] = SeenAddress() }
   }
 

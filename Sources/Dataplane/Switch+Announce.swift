@@ -89,7 +89,11 @@ extension Switch {
   private func nextVLAN(of policy: PortPlan, from vlan: UInt16) -> UInt16? {
     guard policy.vlanMode == .trunk else { return vlan <= policy.vlan ? policy.vlan : nil }
     if vlan == 0, plan.carries(policy, 0) { return 0 }
-    return trunkVLANs[Int(policy.trunkSlot)].next(from: max(vlan, 1))
+    var next = trunkVLANs[Int(policy.trunkSlot)].next(from: max(vlan, 1))
+    while let used = next, !plan.carries(policy, used) {
+      next = trunkVLANs[Int(policy.trunkSlot)].next(from: used + 1)
+    }
+    return next
   }
 
   /// The `index`-th address of a port in a VLAN: nil past the last, `.some(nil)` where a note is for
@@ -125,7 +129,7 @@ extension Switch {
     sums.generated &+= 1
     let header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     var tracer = NullTracer()
-    deliver(
-      header, VLANTag(vlan: vlan), to: states[port.index].uplink, &deliveries, &tracer)
+    deliverOut(
+      header, VLANTag(vlan: vlan), by: states[port.index].uplink, &deliveries, &tracer)
   }
 }

@@ -25,6 +25,18 @@ extension Switch {
     tracer.record(.delivered(port: port, tag: out))
   }
 
+  /// Hands a frame to an uplink, if that carries its VLAN.
+  @inline(__always)
+  mutating func deliverOut(
+    _ header: FrameHeader, _ tag: VLANTag, by uplink: PortIndex,
+    _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
+  ) {
+    guard plan.carries(plan.ports[uplink.index], tag.vlan) else {
+      return drop(.vlanMismatch, at: uplink, .egress, &tracer)
+    }
+    deliver(header, tag, to: uplink, &deliveries, &tracer)
+  }
+
   /// The one place where a frame, or a copy of one, ends without being delivered.
   @inline(__always)
   mutating func drop(

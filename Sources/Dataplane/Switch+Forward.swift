@@ -47,7 +47,8 @@ extension Switch {
     let known = entry(of: header.destination, tag.vlan, context)
     guard let known, known.kind != .external else {
       tracer.record(.unknownDestination)
-      let copies = known == nil ? flood(header, tag, &deliveries, &tracer) : 0
+      let copies =
+        known == nil ? flood(header, tag, onlyTeamOf: .none, &deliveries, &tracer) : 0
       return finish(
         header, copies: copies + toTeam(header, tag, copies, .unknownUnicast, &deliveries, &tracer))
     }
@@ -62,10 +63,11 @@ extension Switch {
     _ header: FrameHeader, _ tag: VLANTag, _ deliveries: inout DeliveryList,
     _ context: BatchContext, _ tracer: inout some Tracer
   ) {
-    guard let known = entry(of: header.destination, tag.vlan, context), known.kind != .external
-    else {
+    let known = entry(of: header.destination, tag.vlan, context)
+    guard let known, known.kind != .external else {
       tracer.record(.unknownDestination)
-      let copies = flood(header, tag, &deliveries, &tracer)
+      let copies =
+        known == nil ? flood(header, tag, onlyTeamOf: header.ingress, &deliveries, &tracer) : 0
       if copies == 0 { return drop(.unknownUnicast, at: header.ingress, .ingress, &tracer) }
       return finish(header, copies: copies)
     }
@@ -130,17 +132,18 @@ extension Switch {
     drop(hasMembers ? .reversePath : .vlanMismatch, at: header.ingress, .ingress, &tracer)
   }
 
-  /// Unknown unicast to the ports that learn and flood. Returns the number of copies.
+  /// Unknown unicast to the ports that learn and flood; from an uplink only to those whose team uses it,
+  /// as with broadcast. Returns the number of copies.
   private mutating func flood(
-    _ header: FrameHeader, _ tag: VLANTag, _ deliveries: inout DeliveryList,
-    _ tracer: inout some Tracer
+    _ header: FrameHeader, _ tag: VLANTag, onlyTeamOf uplink: PortIndex,
+    _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) -> Int {
     var copies = 0
     for position in plan.flooding.indices {
       let port = plan.flooding[position]
-      guard port != header.ingress, plan.carries(plan.ports[port.index], tag.vlan) else {
-        continue
-      }
+      guard port != header.ingress, plan.carries(plan.ports[port.index], tag.vlan),
+        uplink == .none || states[port.index].uplink == uplink
+      else { continue }
       deliver(header, tag, to: port, &deliveries, &tracer)
       copies += 1
     }
@@ -157,7 +160,7 @@ extension Switch {
     let uplink = states[header.ingress.index].uplink
     if uplink != .none {
       tracer.record(.teamSelected(uplink: uplink))
-      deliver(header, tag, to: uplink, &deliveries, &tracer)
+      deliverOut(header, tag, by: uplink, &deliveries, &tracer)
       return 1
     }
     let team = plan.teams[Int(plan.ports[header.ingress.index].team)]

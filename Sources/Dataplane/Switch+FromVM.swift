@@ -28,22 +28,33 @@ extension Switch {
   }
 
   /// Learns a source address behind a port; false when the limit says that the frame is to be dropped.
+  @inline(__always)
   private mutating func learn(
     _ header: FrameHeader, _ vlan: UInt16, _ port: PortPlan, _ context: BatchContext,
     _ tracer: inout some Tracer
   ) -> Bool {
     let key = MACKey(header.source, vlan: vlan)
+    let isKnown = macs.refresh(
+      key, port: header.ingress.rawValue, nowSeconds: context.seconds)
+    return isKnown || learnNew(header, vlan, port, context, &tracer)
+  }
+
+  /// Learns an address that was not known here. One that belongs to a port by the plan is nobody else's,
+  /// and passes unlearned.
+  @inline(never)
+  private mutating func learnNew(
+    _ header: FrameHeader, _ vlan: UInt16, _ port: PortPlan, _ context: BatchContext,
+    _ tracer: inout some Tracer
+  ) -> Bool {
+    if entry(of: header.source, vlan, context)?.kind == .static { return true }
     if macs.learnedCount(ofPort: header.ingress.rawValue) >= Int(port.macLimit) {
-      let known = macs.find(key, nowSeconds: context.seconds)
-      let isOurs = known?.kind == .learned && known?.port == header.ingress.rawValue
-      guard isOurs else { return port.forwardsBeyondLimit || known?.kind == .static }
+      return port.forwardsBeyondLimit
     }
-    switch macs.learn(key, port: header.ingress.rawValue, nowSeconds: context.seconds) {
-    case .added, .moved:
-      tracer.record(.learned(header.source, vlan: vlan, port: header.ingress))
-      return true
-    case .known, .isStatic: return true
-    case .full: return port.forwardsBeyondLimit
-    }
+    let result = macs.learn(
+      MACKey(header.source, vlan: vlan), port: header.ingress.rawValue,
+      nowSeconds: context.seconds)
+    if result == .full { return port.forwardsBeyondLimit }
+    tracer.record(.learned(header.source, vlan: vlan, port: header.ingress))
+    return true
   }
 }

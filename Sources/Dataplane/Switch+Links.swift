@@ -11,7 +11,11 @@ extension Switch {
     switch portPlan(port).kind {
     case .vm: if isAttached { announce(port) }
     case .uplink:
-      states[port.index].isLinkKnown = isAttached && states[port.index].isLinkKnown
+      if !isAttached {
+        // What comes next may be another device: nothing is known about its link.
+        states[port.index].isLinkKnown = false
+        states[port.index].isLinkUp = false
+      }
       updateUplinks(now: now)
     case .absent: break
     }
@@ -58,7 +62,13 @@ extension Switch {
       if state.usableAt <= now { usable |= 1 << UInt32(position) }
       waiting |= 1 << UInt32(position)
     }
-    if usable == 0 { usable = waiting }
+    if usable == 0 {
+      // Used early because nothing else is left; it does not wait again when another comes up.
+      usable = waiting
+      for position in plan.uplinks.indices where waiting & (1 << UInt32(position)) != 0 {
+        states[plan.uplinks[position].index].usableAt = now
+      }
+    }
     guard usable != usableUplinks else { return }
     usableUplinks = usable
     selectUplinks()

@@ -26,12 +26,28 @@ extension Switch {
     for index in 0..<max(old.ports.count, plan.ports.count) {
       let before = index < old.ports.count ? old.ports[index] : PortPlan()
       let after = index < plan.ports.count ? plan.ports[index] : PortPlan()
-      if before != after { change(PortIndex(index), from: before, to: after) }
+      let isSameSet = carriesSame(before, old, after)
+      if before != after || !isSameSet {
+        change(PortIndex(index), from: before, to: after, isSameSet: isSameSet)
+        claimTrunkAddress(after)
+      }
     }
     for index in plan.ports.indices { claimAddress(PortIndex(index)) }
   }
 
-  private mutating func change(_ port: PortIndex, from before: PortPlan, to after: PortPlan) {
+  /// Whether the sets of two trunks are equal; true where one is no trunk.
+  private func carriesSame(
+    _ before: PortPlan, _ old: borrowing SwitchPlan, _ after: PortPlan
+  ) -> Bool {
+    guard before.kind != .absent, after.kind != .absent, before.vlanMode == .trunk,
+      after.vlanMode == .trunk
+    else { return true }
+    return old.vlanSets[Int(before.vlanSet)] == plan.vlanSets[Int(after.vlanSet)]
+  }
+
+  private mutating func change(
+    _ port: PortIndex, from before: PortPlan, to after: PortPlan, isSameSet: Bool
+  ) {
     let isSamePort = before.kind == after.kind && before.id == after.id
     if let key = before.staticKey, !isSamePort || key != after.staticKey { macs.remove(key) }
     if after.vlanMode == .trunk, !isSamePort || before.trunkSlot != after.trunkSlot {
@@ -39,11 +55,14 @@ extension Switch {
       states[port.index].lastVLAN = .max
     }
     guard isSamePort else {
-      if before.kind != .absent { forget(port) }
+      if before.kind != .absent { forget(port, before) }
+      counters[port.index] = PortCounters()
       return
     }
     let isSameVLAN = before.vlanMode == after.vlanMode && before.vlan == after.vlan
-    if !isSameVLAN || (before.learnsMACs && !after.learnsMACs) { macs.flush(port: port.rawValue) }
+    if !isSameVLAN || !isSameSet || (before.learnsMACs && !after.learnsMACs) {
+      macs.flush(port: port.rawValue)
+    }
     if !isSameVLAN { announceAfterVLANChange(port, after) }
   }
 
@@ -54,11 +73,21 @@ extension Switch {
     precondition(fits, "static addresses fit: there are more slots than ports")
   }
 
-  /// Clears everything about the port that had this index.
-  private mutating func forget(_ port: PortIndex) {
+  /// A trunk port's address is its own in every VLAN that it carries, under one key for all of them;
+  /// what was learned under the key of a single VLAN would be found first.
+  private mutating func claimTrunkAddress(_ port: PortPlan) {
+    guard port.kind == .vm, port.vlanMode == .trunk else { return }
+    let vlans = plan.vlanSets[Int(port.vlanSet)]
+    macs.flush(port.mac) { vlans.contains($0) }
+  }
+
+  /// Clears what is remembered about the port that had this index.
+  private mutating func forget(_ port: PortIndex, _ before: PortPlan) {
+    if before.kind == .vm, before.vlanMode == .trunk {
+      trunkVLANs[Int(before.trunkSlot)] = VLANSet()
+    }
     macs.flush(port: port.rawValue)
     states[port.index] = PortState()
-    counters[port.index] = PortCounters()
     for slot in seenSlots(of: port) { seenAddresses[slot] = SeenAddress() }
   }
 

@@ -53,16 +53,19 @@ public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
   ///
   /// Port id: `id` modulo the number of active uplinks is the port's home, and a port leaves its home
   /// only when that is down. It then goes to a standby that takes the place of the failed one or, when
-  /// there is none, spreads over the active uplinks that are left. Ports of healthy uplinks stay where
-  /// they are; the plain modulo over what is left, which vSphere is believed to use, would move most of
-  /// them. Explicit: the first usable in order. Without failback, a port stays while its uplink is up.
+  /// there is none, spreads over the active uplinks that are left, and stays there until its home is
+  /// back. Ports of healthy uplinks stay where they are; the plain modulo over what is left, which
+  /// vSphere is believed to use, would move most of them. Explicit: the first usable in order. Without
+  /// failback, a port stays while its uplink is up.
   func select(portID: UInt32, usable: UInt32, current: UInt8?) -> UInt8? {
     func isUsable(_ uplink: UInt8) -> Bool { usable & (1 << UInt32(uplink)) != 0 }
-    if !failsBack, let current, isUsable(current), isMember(current) { return current }
+    let stays = current.map { isUsable($0) && isMember($0) } ?? false
+    if !failsBack, stays { return current }
     guard policy == .originatingPortID, activeCount > 0 else { return firstUsable(usable) }
     let home = Int(portID % UInt32(activeCount))
     if isUsable(active[home]) { return active[home] }
-    return substitute(forActive: home, portID: portID, usable: usable)
+    if stays { return current }
+    return substitute(forActive: home, portID: portID, usable: usable, isMoving: current != nil)
   }
 
   private func firstUsable(_ usable: UInt32) -> UInt8? {
@@ -75,10 +78,16 @@ public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
     return nil
   }
 
-  /// The first failed active uplink gets the first usable standby, the second the second, and so on.
-  private func substitute(forActive home: Int, portID: UInt32, usable: UInt32) -> UInt8? {
+  /// The first active uplink that fails gets the first usable standby, the second the second, and so on.
+  ///
+  /// A port that moves now does so because its uplink failed last; for one that comes up now, the order
+  /// of the failures is not known any more, and the order of the uplinks stands in.
+  private func substitute(forActive home: Int, portID: UInt32, usable: UInt32, isMoving: Bool)
+    -> UInt8?
+  {
     var failedBefore = 0
-    for index in 0..<home where usable & (1 << UInt32(active[index])) == 0 { failedBefore += 1 }
+    for index in 0..<(isMoving ? Int(activeCount) : home)
+    where index != home && usable & (1 << UInt32(active[index])) == 0 { failedBefore += 1 }
     for index in 0..<Int(standbyCount) where usable & (1 << UInt32(standby[index])) != 0 {
       if failedBefore == 0 { return standby[index] }
       failedBefore -= 1

@@ -34,6 +34,10 @@ public struct MACEntry: Equatable, Sendable, BitwiseCopyable {
     seenSeconds = UInt32(truncatingIfNeeded: packed >> 32)
   }
 
+  /// The bits of `packed` that say where, not when.
+  @inlinable
+  static var placeMask: UInt64 { 0xFFFF_FFFF }
+
   @inlinable
   var packed: UInt64 { UInt64(seenSeconds) << 32 | UInt64(kind.rawValue) << 16 | UInt64(port) }
 }

@@ -3,7 +3,6 @@
 public import Base
 
 /// What became of an address that a port was seen to use.
-@frozen
 public enum LearnResult: Equatable, Sendable {
   /// Known at this port; its age was refreshed.
   case known
@@ -18,17 +17,25 @@ public enum LearnResult: Equatable, Sendable {
 }
 
 extension MACTable {
-  /// Notes that `port` sends from a learned address.
+  /// Notes that `port` sends from an address that it is known to have, idle for long or not.
   ///
-  /// - Cost: the two lines of a lookup when the address is known; a write at most once a second.
+  /// - Returns: false when the address is not learned at this port; nothing was changed.
+  /// - Cost: the lines of a lookup; a write at most once a second.
   @inlinable @inline(__always)
-  public mutating func learn(_ key: MACKey, port: UInt16, nowSeconds: UInt32) -> LearnResult {
+  public mutating func refresh(_ key: MACKey, port: UInt16, nowSeconds: UInt32) -> Bool {
+    guard let (bucket, slot) = position(of: key) else { return false }
     let entry = MACEntry(port: port, kind: .learned, seenSeconds: nowSeconds)
+    let known = buckets[bucket].values[slot]
     // Nearly every frame: seen here within this second.
-    if let (bucket, slot) = position(of: key), buckets[bucket].values[slot] == entry.packed {
-      return .known
-    }
-    return record(key, entry)
+    if known == entry.packed { return true }
+    guard known & MACEntry.placeMask == entry.packed & MACEntry.placeMask else { return false }
+    buckets[bucket].values[slot] = entry.packed
+    return true
+  }
+
+  /// Notes that `port` sends from a learned address.
+  public mutating func learn(_ key: MACKey, port: UInt16, nowSeconds: UInt32) -> LearnResult {
+    record(key, MACEntry(port: port, kind: .learned, seenSeconds: nowSeconds))
   }
 
   /// Notes that an address was announced beyond the uplink `port`.
@@ -50,7 +57,6 @@ extension MACTable {
     return insert(key, entry)
   }
 
-  @usableFromInline
   mutating func record(_ key: MACKey, _ entry: MACEntry) -> LearnResult {
     guard key.rawValue >> 16 != 0 else { return .full }
     guard let (bucket, slot) = position(of: key) else {

@@ -1,6 +1,7 @@
 // Taking addresses out: by the plan, with their port, by age, and on request.
 
 internal import Base
+public import Wire
 
 extension MACTable {
   /// Forgets one address. Does nothing when it is unknown.
@@ -15,12 +16,21 @@ extension MACTable {
   /// - Cost: a pass over the whole table. For changes of configuration, not for frames.
   @discardableResult
   public mutating func flush(port: UInt16) -> Int {
-    removeAll { $0.kind != .static && $0.port == port }
+    removeAll { _, entry in entry.kind != .static && entry.port == port }
+  }
+
+  /// Forgets what was learned or announced of an address, in those VLANs for which `isIncluded` holds.
+  ///
+  /// - Cost: a pass over the whole table.
+  public mutating func flush(_ address: MACAddress, inVLANs isIncluded: (UInt16) -> Bool) {
+    _ = removeAll { key, entry in
+      key.address == address && entry.kind != .static && isIncluded(key.vlan)
+    }
   }
 
   /// Forgets everything that was learned or announced; static entries stay.
   @discardableResult
-  public mutating func flush() -> Int { removeAll { $0.kind != .static } }
+  public mutating func flush() -> Int { removeAll { _, entry in entry.kind != .static } }
 
   /// Removes expired entries from the next `bucketCount` buckets, going round the table.
   ///
@@ -57,11 +67,13 @@ extension MACTable {
     return nil
   }
 
-  private mutating func removeAll(where isUnwanted: (MACEntry) -> Bool) -> Int {
+  private mutating func removeAll(where isUnwanted: (MACKey, MACEntry) -> Bool) -> Int {
     let before = count
     for bucket in buckets.indices {
       for slot in 0..<4 where buckets[bucket].keys[slot] != 0 {
-        if isUnwanted(MACEntry(packed: buckets[bucket].values[slot])) { clear(bucket, slot) }
+        let key = MACKey(rawValue: buckets[bucket].keys[slot])
+        let entry = MACEntry(packed: buckets[bucket].values[slot])
+        if isUnwanted(key, entry) { clear(bucket, slot) }
       }
     }
     return before - count

@@ -20,7 +20,8 @@ struct Sent: Hashable, CustomStringConvertible {
   var description: String { "port \(port) \(tag)" }
 }
 
-/// A switch with ports 0 and 1 as uplinks and VM ports from 2 on. VM port p has the address `mac(p)`.
+/// A switch with two (or `uplinkCount`) uplinks from port 0 on, and then VM ports. VM port p has the
+/// address `mac(p)` and the port id p minus the number of uplinks.
 ///
 /// A class, so that expectations can call it: the macros copy what they look at.
 final class TestNetwork {
@@ -34,11 +35,12 @@ final class TestNetwork {
   var addresses: [IPAddress] = []
   var mtu = 1500
 
-  static let uplinks = [PortIndex(0), PortIndex(1)]
+  let uplinks: [PortIndex]
 
   init(
     vms: [PortPlan], teams: [TeamPlan] = [TeamPlan(policy: .explicitFailover, active: [0, 1])],
-    vlanSets: [VLANSet] = [], limits: SwitchLimits? = nil
+    vlanSets: [VLANSet] = [], uplinkCount: Int = 2, limits: SwitchLimits? = nil,
+    addresses: [IPAddress] = [], isUp: Bool = true
   ) {
     var small = SwitchLimits()
     small.ports = 64
@@ -46,20 +48,22 @@ final class TestNetwork {
     network = Switch(limits: limits ?? small, seed: 7)
     deliveries = DeliveryList(capacity: 4_096, portCapacity: network.limits.ports)
     self.teams = teams
+    self.addresses = addresses
+    uplinks = (0..<uplinkCount).map { PortIndex($0) }
     self.vlanSets = [.all] + vlanSets
-    ports = Self.uplinkPlans() + vms
-    for index in 2..<ports.count {
-      ports[index].id = UInt32(index - 2)
+    ports = Self.uplinkPlans(uplinkCount) + vms
+    for index in uplinkCount..<ports.count {
+      ports[index].id = UInt32(index - uplinkCount)
       ports[index].mac = mac(index)
     }
     apply()
     for index in ports.indices { network.setAttached(PortIndex(index), true, now: now) }
-    for uplink in Self.uplinks { network.setLink(uplink, isUp: true, now: now) }
+    for uplink in uplinks where isUp { network.setLink(uplink, isUp: true, now: now) }
     while network.nextPortToAnnounce() != nil {}
   }
 
-  static func uplinkPlans() -> [PortPlan] {
-    (0..<2).map { position in
+  static func uplinkPlans(_ count: Int) -> [PortPlan] {
+    (0..<count).map { position in
       var plan = PortPlan()
       plan.kind = .uplink
       plan.vlanMode = .trunk
@@ -69,10 +73,15 @@ final class TestNetwork {
     }
   }
 
-  func apply(revision: UInt64 = 1) {
+  /// Applies the plan that `ports`, `teams`, `vlanSets` and the rest describe now.
+  func apply(revision: UInt64 = 1) { apply(revision: revision, uplinks: uplinks.map(\.index)) }
+
+  /// The same with other uplinks than all of them, and their positions where those change.
+  func apply(revision: UInt64, uplinks: [Int], positions: [Int: Int] = [:]) {
+    for (port, position) in positions { ports[port].team = UInt16(position) }
     let plan = SwitchPlan(
       revision: revision, mtu: mtu, ports: ports, teams: teams, vlanSets: vlanSets,
-      uplinks: Self.uplinks, addresses: addresses)
+      uplinks: uplinks.map { PortIndex($0) }, addresses: addresses)
     _ = network.apply(plan, now: now)
   }
 
@@ -121,6 +130,34 @@ final class TestNetwork {
 
   func drops(_ reason: DropReason, at port: Int) -> UInt64 {
     network.portCounters(PortIndex(port))[reason]
+  }
+
+  func setLink(_ uplink: Int, isUp: Bool) {
+    network.setLink(PortIndex(uplink), isUp: isUp, now: now)
+  }
+
+  func setAttached(_ port: Int, _ isAttached: Bool) {
+    network.setAttached(PortIndex(port), isAttached, now: now)
+  }
+
+  /// The uplink that a port's team gives it, -1 for none.
+  func uplink(of port: Int) -> Int { network.selectedUplink(of: PortIndex(port))?.index ?? -1 }
+
+  /// The uplinks of all VM ports.
+  var selection: [Int] { (uplinks.count..<ports.count).map { uplink(of: $0) } }
+
+  func isUsable(_ uplink: Int) -> Bool { network.isUplinkUsable(PortIndex(uplink)) }
+
+  func isAttached(_ port: Int) -> Bool { network.isAttached(PortIndex(port)) }
+
+  /// When the switch wants to be called again.
+  func tick() -> MonotonicTime { network.tick(now: now) }
+
+  /// The ports that wait to be announced, in order; none waits afterwards.
+  func takeAnnouncements() -> [Int] {
+    var waiting: [Int] = []
+    while let port = network.nextPortToAnnounce() { waiting.append(port.index) }
+    return waiting
   }
 
   func advance(milliseconds: UInt64) {

@@ -9,6 +9,9 @@ internal import Wire
 struct SeenAddress: Sendable, BitwiseCopyable {
   var address: IPAddress?
   var vlan: UInt16 = 0
+  /// The guest said that it is a router (RFC 4861, 4.4): an announcement without that flag would make
+  /// its neighbours drop it from their default routers.
+  var isRouter = false
 }
 
 extension Switch {
@@ -43,10 +46,12 @@ extension Switch {
     let slots = seenSlots(of: header.ingress)
     for slot in slots
     where seenAddresses[slot].address == claim.address && seenAddresses[slot].vlan == vlan {
+      seenAddresses[slot].isRouter = seenAddresses[slot].isRouter || claim.isRouter
       return
     }
     let next = Int(states[header.ingress.index].nextSeenAddress) % slots.count
-    seenAddresses[slots.lowerBound + next] = SeenAddress(address: claim.address, vlan: vlan)
+    seenAddresses[slots.lowerBound + next] = SeenAddress(
+      address: claim.address, vlan: vlan, isRouter: claim.isRouter)
     states[header.ingress.index].nextSeenAddress = UInt8(next + 1)
   }
 }

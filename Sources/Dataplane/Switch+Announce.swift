@@ -61,11 +61,10 @@ extension Switch {
       cursor.stage = policy.learnsMACs ? .learned(0) : .done
       return
     }
-    if item == 0 {
-      send(.rarp(policy.mac), vlan, port, &batch, &deliveries)
-    } else if let address = address(item - 1, of: port, policy, vlan) {
-      if let address { send(Announcement(policy.mac, address), vlan, port, &batch, &deliveries) }
-    } else {
+    switch item == 0 ? .send(.rarp(policy.mac)) : addressItem(item - 1, port, policy, vlan) {
+    case .send(let announcement): send(announcement, vlan, port, &batch, &deliveries)
+    case .skip: break
+    case .end:
       cursor.stage = .own(vlan: vlan + 1, item: 0)
       return
     }
@@ -96,26 +95,40 @@ extension Switch {
     return next
   }
 
-  /// The `index`-th address of a port in a VLAN: nil past the last, `.some(nil)` where a note is for
-  /// another VLAN, empty, or already declared.
-  private func address(_ index: Int, of port: PortIndex, _ policy: PortPlan, _ vlan: UInt16)
-    -> IPAddress??
-  {
+  /// What comes next in the list of a port's announcements.
+  private enum Item {
+    case send(Announcement)
+    /// A note for another VLAN, an empty one, or one that the plan declares as well.
+    case skip
+    /// There are no more.
+    case end
+  }
+
+  /// The announcement of a port's `index`-th address in a VLAN: the declared ones, then those seen.
+  private func addressItem(
+    _ index: Int, _ port: PortIndex, _ policy: PortPlan, _ vlan: UInt16
+  ) -> Item {
     let declared = Int(policy.addressCount)
+    let slots = seenSlots(of: port)
     if index < declared {
       // A trunk's declared addresses could be in any VLAN; only the guest's own frames can tell.
-      let isHere = policy.vlanMode != .trunk || vlan == 0
-      return .some(isHere ? plan.addresses[Int(policy.firstAddress) + index] : nil)
+      guard policy.vlanMode != .trunk || vlan == 0 else { return .skip }
+      let address = plan.addresses[Int(policy.firstAddress) + index]
+      var isRouter = false
+      for slot in slots
+      where seenAddresses[slot].address == address && seenAddresses[slot].vlan == vlan {
+        isRouter = seenAddresses[slot].isRouter
+      }
+      return .send(Announcement(policy.mac, address, isRouter: isRouter))
     }
-    let slots = seenSlots(of: port)
-    guard index - declared < slots.count else { return nil }
+    guard index - declared < slots.count else { return .end }
     let seen = seenAddresses[slots.lowerBound + index - declared]
-    guard seen.vlan == vlan, let address = seen.address else { return .some(nil) }
+    guard seen.vlan == vlan, let address = seen.address else { return .skip }
     for other in 0..<declared
     where plan.addresses[Int(policy.firstAddress) + other] == address && vlan == policy.vlan {
-      return .some(nil)
+      return .skip
     }
-    return .some(address)
+    return .send(Announcement(policy.mac, address, isRouter: seen.isRouter))
   }
 
   private mutating func send(

@@ -57,6 +57,12 @@ struct WorkerState: ~Copyable {
     return attachment
   }
 
+  /// Hears no more of a device that is gone: it would be ready for ever.
+  mutating func silence(_ port: PortIndex, of name: String) {
+    guard let attachment = runtime(named: name)?.attachments[port.index] else { return }
+    if attachment.descriptor >= 0 { try? poller.remove(attachment.descriptor) }
+  }
+
   /// Starts to watch the nic of an uplink, in place of what was watched for that port.
   mutating func watch(_ uplink: UplinkWatch, isUp: Bool, now: MonotonicTime) {
     unwatch(uplink.port, of: uplink.switchName)

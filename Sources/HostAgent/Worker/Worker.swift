@@ -100,7 +100,7 @@ private struct WorkerLoop: ~Copyable {
       let port = PortIndex(rawValue: UInt16(truncatingIfNeeded: token))
       // The port may have been taken away earlier in this round.
       guard place < state.runtimes.count else { return }
-      _ = state.runtimes[place].service(port, &state.batch, now: now)
+      state.framesSinceProbe += state.runtimes[place].service(port, &state.batch, now: now)
     }
   }
 

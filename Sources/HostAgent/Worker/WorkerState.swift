@@ -18,6 +18,8 @@ struct WorkerState: ~Copyable {
   private(set) var runtimes: [SwitchRuntime] = []
   var poller: Poller
   var batch = FrameBatch(capacity: batchFrames)
+  /// Frames moved since the links were last looked at.
+  var framesSinceProbe = 0
   var isStopping = false
 
   /// The nics of all switches.
@@ -67,11 +69,13 @@ struct WorkerState: ~Copyable {
   mutating func watch(_ uplink: UplinkWatch, isUp: Bool, now: MonotonicTime) {
     unwatch(uplink.port, of: uplink.switchName)
     uplinks.append(uplink)
+    runtime(named: uplink.switchName)?.watches.append(uplink)
     setLink(uplink, isUp: isUp, now: now)
   }
 
   mutating func unwatch(_ port: PortIndex, of name: String) {
     uplinks.removeAll { $0.port == port && $0.switchName == name }
+    runtime(named: name)?.watches.removeAll { $0.port == port }
   }
 
   func setLink(_ uplink: UplinkWatch, isUp: Bool, now: MonotonicTime) {

@@ -4,7 +4,7 @@
 // holds the same table and refuses an import that climbs.
 //
 //   F7  martlet   martlet-bench   WireExercise
-//   F6  Lab
+//   F6  Lab   Rig
 //   F5  HostAgent
 //   F4  Attachments   Netlink   ConfigFile   HTTP   Planner
 //   F3  Dataplane   Protocols   Model
@@ -86,6 +86,7 @@ let floors: [Target] = [
   // F6
   module(
     "Lab", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "HostAgent"]),
+  module("Rig", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP"]),
 ]
 
 let programs: [Target] = [
@@ -96,7 +97,7 @@ let programs: [Target] = [
     "martlet-bench",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Model", "Planner", "Netlink",
-      "Attachments", "HTTP", "CAllocationCount",
+      "Attachments", "HTTP", "Rig", "CAllocationCount",
     ]),
 ]
 
@@ -128,7 +129,7 @@ let suites: [Target] = [
     "HostAgentTests",
     [
       "Base", "Wire", "FrameMemory", "Linux", "Dataplane", "Protocols", "Model", "Netlink",
-      "ConfigFile", "HTTP", "Attachments", "HostAgent",
+      "ConfigFile", "HTTP", "Attachments", "HostAgent", "Rig", "martlet",
     ]),
   tests("LabTests", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "Lab"]),
 ]

@@ -2,7 +2,7 @@
 
 internal import Base
 public import FrameMemory
-internal import Wire
+public import Wire
 
 extension Switch {
   /// Hands a frame to a port: its state, the tag that it goes out with, the counters.
@@ -56,6 +56,24 @@ extension Switch {
     sums.delivered &-= 1
     var tracer = NullTracer()
     drop(reason, at: port, .egress, &tracer)
+  }
+
+  /// Hands a frame that its uplink did not take to the one that its port has by now.
+  ///
+  /// - Returns: false when there is no other one, or no room in the list; then nothing was done.
+  public mutating func redirect(
+    _ index: Int, in batch: borrowing FrameBatch, _ tag: VLANTag, from uplink: PortIndex,
+    into deliveries: inout DeliveryList
+  ) -> Bool {
+    let ingress = batch[index].ingress
+    guard let other = selectedUplink(of: ingress), other != uplink, deliveries.freeCapacity > 0
+    else { return false }
+    let header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
+    counters[uplink.index].egress.count(header.kind, bytes: header.byteCount, sign: -1)
+    sums.delivered &-= 1
+    var tracer = NullTracer()
+    deliverOut(header, tag, by: other, &deliveries, &tracer)
+    return true
   }
 
   /// Counts frames that an attachment could not even bring in.

@@ -79,6 +79,10 @@ extension ControlState {
     problems = [:]
     for planned in switches { swapPlan(planned) }
     for gone in old where plannedSwitch(named: gone.name) == nil { clear(gone) }
+    for planned in switches {
+      let before = old.first { $0.name == planned.name }?.hostSwitch.mtu
+      if let before, before != planned.hostSwitch.mtu { resizeDevices(of: planned) }
+    }
     for planned in switches { attachMissing(planned) }
     if revision == 1 { dropOrphans() }
     try remember()
@@ -111,8 +115,9 @@ extension ControlState {
     for port in planned.ports {
       let stays = next?.ports.contains { $0.hasSameAttachment(as: port) } ?? false
       guard !stays else { continue }
-      detach(port.index, of: name)
+      let attachment = detach(port.index, of: name)
       let isDeclared = new.contains { $0.ports.contains { $0.key == port.key } }
+      if let attachment { parked[port.key] = attachment }
       if !isDeclared { removeDevice(port) }
     }
     for uplink in planned.uplinks {
@@ -122,23 +127,24 @@ extension ControlState {
   }
 
   private mutating func removeDevice(_ port: PlannedPort) {
+    parked[port.key] = nil
     do throws(Failure) { try taps.remove(port.key) } catch {
       AgentLog.write("cannot remove the device of \(port.label): \(error.why)")
     }
   }
 
+  /// The plan, and a new switch with its tables, are made here; so is the old plan freed: the worker only
+  /// swaps.
   private func swapPlan(_ planned: PlannedSwitch) {
-    worker.perform { state in
-      let runtime: SwitchRuntime
-      if let known = state.runtime(named: planned.name) {
-        runtime = known
-      } else {
-        // The seed of the MAC table: nobody who picks addresses can know the nanosecond.
-        runtime = SwitchRuntime(name: planned.name, seed: MonotonicClock.now().nanoseconds)
-        state.add(runtime)
-      }
-      _ = runtime.network.apply(planned.makePlan(), now: MonotonicClock.now())
+    let name = planned.name
+    if !worker.perform({ $0.runtime(named: name) != nil }) {
+      // The seed of the MAC table: nobody who picks addresses can know the nanosecond.
+      let fresh = Handover(
+        SwitchRuntime(name: name, seed: MonotonicClock.now().nanoseconds))
+      worker.perform { $0.add(fresh.value) }
     }
+    let exchange = PlanExchange(planned.makePlan())
+    worker.perform { exchange.apply(to: $0.runtime(named: name), now: MonotonicClock.now()) }
   }
 
   /// A switch that is not declared any more forwards nothing.
@@ -150,10 +156,11 @@ extension ControlState {
     }
   }
 
-  func detach(_ port: PortIndex, of name: String) {
+  /// Takes a port's attachment away; the caller closes it by letting go of it.
+  func detach(_ port: PortIndex, of name: String) -> (any Attachment)? {
     worker.perform { state in
-      _ = state.detach(port, of: name, now: MonotonicClock.now())
-    }
+      Handover(state.detach(port, of: name, now: MonotonicClock.now()))
+    }.value
   }
 
   func detachUplink(_ uplink: PlannedUplink, of name: String) {

@@ -29,8 +29,14 @@ extension ControlState {
 
   private mutating func attach(_ port: PlannedPort, of planned: PlannedSwitch) {
     do throws(Failure) {
-      let tap = try taps.open(port, mtu: planned.hostSwitch.mtu)
-      give(tap, to: port.index, of: planned.name)
+      let mtu = planned.hostSwitch.mtu
+      if let known = parked[port.key] {
+        try taps.configure(port, mtu: mtu)
+        parked[port.key] = nil
+        give(known, to: port.index, of: planned.name)
+      } else {
+        give(try taps.open(port, mtu: mtu), to: port.index, of: planned.name)
+      }
       problems[port.label] = nil
     } catch { note(error, as: port.label) }
   }
@@ -47,6 +53,22 @@ extension ControlState {
       worker.perform { $0.watch(watch.value, isUp: isUp, now: MonotonicClock.now()) }
       problems[uplink.nic] = nil
     } catch { note(error, as: uplink.nic) }
+  }
+
+  /// Brings the devices that stay to a new size. What refuses stays as it was, and is logged.
+  mutating func resizeDevices(of planned: PlannedSwitch) {
+    let mtu = planned.hostSwitch.mtu
+    let attached = attachedPorts(of: planned.name)
+    for uplink in planned.uplinks where attached.contains(uplink.index) {
+      do throws(Failure) { try DeviceControl.prepareUplink(uplink.nic, mtu: mtu) } catch {
+        AgentLog.write("\(uplink.nic) is not resized: \(error.why)")
+      }
+    }
+    for port in planned.ports where attached.contains(port.index) {
+      do throws(Failure) { try taps.configure(port, mtu: mtu) } catch {
+        AgentLog.write("\(port.label) is not resized: \(error.why)")
+      }
+    }
   }
 
   private func give(_ attachment: any Attachment, to port: PortIndex, of name: String) {

@@ -15,8 +15,30 @@ extension ControlState {
     }
   }
 
+  /// Once a second: gives up ports whose VM is gone, and looks for what was missing.
+  ///
+  /// - Cost: two system calls a port.
+  mutating func lookAround() {
+    for planned in switches {
+      for port in planned.ports where taps.hasLost(port.key) { abandon(port, of: planned.name) }
+    }
+    if !problems.isEmpty { retry() }
+  }
+
+  /// The VM's namespace has gone. Our descriptor alone would keep it, and the device in it, alive: the
+  /// next namespace of that name would never be looked at.
+  private mutating func abandon(_ port: PlannedPort, of name: String) {
+    _ = detach(port.index, of: name)
+    parked[port.key] = nil
+    do throws(Failure) { try taps.forget(port.key) } catch {
+      AgentLog.write("cannot forget the device of \(port.label): \(error.why)")
+    }
+    problems[port.label] = "the network namespace is gone"
+    AgentLog.write("port \(port.id): the network namespace of \(port.label) is gone")
+  }
+
   /// Tries again to attach what could not be attached.
-  mutating func retry() {
+  private mutating func retry() {
     for planned in switches { attachMissing(planned) }
   }
 
@@ -42,7 +64,7 @@ extension ControlState {
       problems[uplink.nic] = "the device is gone"
       AgentLog.write("uplink \(uplink.name): nic \(uplink.nic) is gone")
     } else if let vmPort = planned.ports.first(where: { $0.index == port }) {
-      detach(port, of: name)
+      _ = detach(port, of: name)
       problems[vmPort.label] = "the device is gone"
       AgentLog.write("port \(vmPort.id): the device of \(vmPort.label) is gone")
     }

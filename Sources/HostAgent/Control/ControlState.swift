@@ -1,5 +1,6 @@
 // What the control thread owns: what is declared, what was compiled from it, and the ports' devices.
 
+internal import Attachments
 internal import Base
 internal import Linux
 internal import Model
@@ -20,6 +21,8 @@ struct ControlState: ~Copyable {
   var switches: [PlannedSwitch] = []
   /// Why a port or uplink has no attachment, by what it is called.
   var problems: [String: String] = [:]
+  /// Attachments between two ports: their VM's nic goes to another port, and the guest must not notice.
+  var parked: [PortKey: any Attachment] = [:]
   var isStopping = false
 
   init(options: AgentOptions, worker: Worker, taps: consuming TapPorts) {

@@ -15,8 +15,8 @@ internal import Planner
 
 /// Runs the switches of one host until it is told to end.
 public struct HostAgent: ~Copyable {
-  /// Ports that could not be attached are tried again this often.
-  private static let retryNanoseconds: UInt64 = 1_000_000_000
+  /// What is missing is looked for this often, however busy the API is.
+  private static let roundNanoseconds: UInt64 = 1_000_000_000
 
   private var state: ControlState
   private var threads: AgentThreads
@@ -35,6 +35,9 @@ public struct HostAgent: ~Copyable {
       let server = try HTTPServer(socketPath: options.socketPath) {
         AgentAPI.respond(to: $0, mailbox)
       }
+      var isReady = false
+      // Whoever asked meanwhile gets an answer: the server cannot end while one waits.
+      defer { if !isReady { mailbox.close() } }
       let keeper = try KeeperClient(
         path: options.keeperSocketPath,
         starting: [options.executable, "host", "keep", "--socket", options.keeperSocketPath])
@@ -45,6 +48,7 @@ public struct HostAgent: ~Copyable {
       self.state = state
       self.threads = threads
       self.server = server
+      isReady = true
     } catch { throw ConfigErrors(error) }
   }
 
@@ -53,9 +57,14 @@ public struct HostAgent: ~Copyable {
   /// Devices stay, with their links up: the keeper holds them for the next agent.
   public consuming func run() {
     AgentLog.write("\(state.options.host) runs \(state.switches.count) switches")
+    var nextRound = MonotonicTime.zero
     while !state.isStopping {
-      threads.poller.wait(timeoutNanoseconds: state.problems.isEmpty ? nil : Self.retryNanoseconds)
-      if threads.poller.count == 0 { state.retry() }
+      let now = MonotonicClock.now()
+      if now >= nextRound {
+        state.lookAround()
+        nextRound = now.advanced(byNanoseconds: Self.roundNanoseconds)
+      }
+      threads.poller.wait(timeoutNanoseconds: nextRound.nanoseconds(since: now))
       for index in 0..<threads.poller.count {
         switch threads.poller[index].token {
         case AgentThreads.mailboxToken: threads.mailbox.run(&state)

@@ -13,6 +13,8 @@ public struct KeeperService: ~Copyable {
   private static let signalToken: UInt64 = 1
   private static let clientToken: UInt64 = 2
 
+  /// Held for life: whoever has it may remove the socket that a killed keeper left behind.
+  private let lock: FileLock
   private let listener: UnixListener
   private var poller: Poller
   private let signals: SignalDescriptor
@@ -23,19 +25,26 @@ public struct KeeperService: ~Copyable {
 
   /// Listens on `path`; fails when another keeper does.
   public init(path: String) throws(Failure) {
+    guard let lock = try FileLock.attempt("\(path).lock") else {
+      throw Failure(
+        "cannot keep descriptors at \(path)", why: "another keeper does",
+        remedy: "end the keeper that runs there, or choose another --socket")
+    }
+    try removeFile(path)
     do throws(Errno) {
       let listener = try UnixListener(path: path, backlog: 4)
       let poller = try Poller(capacity: 4)
       let signals = try SignalDescriptor([.terminate, .interrupt])
       try poller.add(listener.descriptor, token: Self.listenerToken)
       try poller.add(signals.descriptor, token: Self.signalToken)
+      self.lock = lock
       self.listener = listener
       self.poller = poller
       self.signals = signals
     } catch {
       throw error.failure(
         "cannot keep descriptors at \(path)",
-        remedy: "end the keeper that runs there, or choose another --socket")
+        remedy: "choose another --socket, in a folder that can be written")
     }
   }
 

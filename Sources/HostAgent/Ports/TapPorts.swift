@@ -16,6 +16,8 @@ struct TapPorts: ~Copyable, Sendable {
   private let namespacePrefix: String
   /// What the keeper had when the agent started, until it is asked for.
   private var orphans: [String: Int32] = [:]
+  /// Which namespace the device of each open port is in.
+  private var places: [PortKey: NetworkNamespace.Identity] = [:]
 
   /// `namespacePrefix` and a VM's name make the name of its namespace.
   init(keeper: consuming KeeperClient, namespacePrefix: String) throws(Failure) {
@@ -42,12 +44,31 @@ struct TapPorts: ~Copyable, Sendable {
     try DeviceControl.configure(
       port.key.device, in: namespace, mac: port.mac, mtu: mtu)
     try keeper.put(device.descriptor.number, as: name)
+    places[port.key] = namespace.identity
     return TapAttachment(device, label: "\(port.key.vm):\(port.key.device)")
+  }
+
+  /// Gives the device of an open port the address and size that are declared now.
+  func configure(_ port: PlannedPort, mtu: Int) throws(Failure) {
+    let namespace = try NetworkNamespace.open(named: namespacePrefix + port.key.vm)
+    try DeviceControl.configure(port.key.device, in: namespace, mac: port.mac, mtu: mtu)
+  }
+
+  /// Whether a port was opened in a namespace that has lost its name since.
+  func hasLost(_ key: PortKey) -> Bool {
+    guard let place = places[key] else { return false }
+    return (try? NetworkNamespace.open(named: namespacePrefix + key.vm))?.identity != place
+  }
+
+  /// Lets go of a device, which stays. Its attachment must be closed.
+  mutating func forget(_ key: PortKey) throws(Failure) {
+    places[key] = nil
+    try keeper.drop(Self.keptName(key))
   }
 
   /// Removes the device of a port that is no longer declared. Its attachment must be closed.
   mutating func remove(_ key: PortKey) throws(Failure) {
-    try keeper.drop(Self.keptName(key))
+    try forget(key)
     guard let namespace = try? NetworkNamespace.open(named: namespacePrefix + key.vm) else {
       return
     }

@@ -32,6 +32,8 @@ final class UplinkWatch {
 /// Watches the links of the host's namespace.
 struct LinkWatch: ~Copyable, Sendable {
   static let probeNanoseconds: UInt64 = 1_000_000
+  /// A backlog of hundreds of frames can go into a dead link in less than that.
+  static let probeFrames = 128
 
   private let monitor: LinkMonitor
   private var nextProbe = MonotonicTime.zero
@@ -41,9 +43,10 @@ struct LinkWatch: ~Copyable, Sendable {
 
   var descriptor: Int32 { monitor.descriptor }
 
-  /// Looks for lost carriers, at most once a millisecond.
+  /// Looks for lost carriers, every millisecond or every few batches.
   mutating func probe(_ state: inout WorkerState, now: MonotonicTime) {
-    guard now >= nextProbe else { return }
+    guard now >= nextProbe || state.framesSinceProbe >= Self.probeFrames else { return }
+    state.framesSinceProbe = 0
     nextProbe = now.advanced(byNanoseconds: Self.probeNanoseconds)
     for index in state.uplinks.indices where !state.uplinks[index].hasCarrier {
       state.setLink(state.uplinks[index], isUp: false, now: now)

@@ -16,12 +16,16 @@ final class SwitchRuntime {
   let name: String
   var network: Switch
   private(set) var attachments: [(any Attachment)?]
-  private var deliveries: DeliveryList
+  var deliveries: DeliveryList
+  /// Deliveries that go out by another uplink than they were meant to.
+  var redirected: DeliveryList
+  /// The carriers of this switch's uplinks.
+  var watches: [UplinkWatch] = []
   private var announcements: AnnouncementSchedule
   /// What each attachment had dropped on receive when it was last asked.
   private var countedDrops: [ReceiveDrops]
   /// Things that the control thread must look into.
-  private(set) var notices: [Notice] = []
+  var notices: [Notice] = []
 
   /// Something that the worker saw and others must act on.
   enum Notice: Equatable, Sendable {
@@ -39,6 +43,7 @@ final class SwitchRuntime {
     attachments = Array(repeating: nil, count: limits.ports)
     countedDrops = Array(repeating: ReceiveDrops(), count: limits.ports)
     deliveries = DeliveryList(capacity: Self.deliveryCapacity, portCapacity: limits.ports)
+    redirected = DeliveryList(capacity: WorkerState.batchFrames, portCapacity: limits.ports)
     announcements = AnnouncementSchedule(portCapacity: limits.ports)
   }
 
@@ -64,20 +69,20 @@ final class SwitchRuntime {
 
   // MARK: - Frames
 
-  /// Moves one batch from a port through the switch; false when nothing waited there.
-  func service(_ port: PortIndex, _ batch: inout FrameBatch, now: MonotonicTime) -> Bool {
-    guard let attachment = attachments[port.index] else { return false }
+  /// Moves one batch from a port through the switch. Returns how many frames it had.
+  func service(_ port: PortIndex, _ batch: inout FrameBatch, now: MonotonicTime) -> Int {
+    guard let attachment = attachments[port.index] else { return 0 }
     batch.removeAll()
     let result = attachment.receive(into: &batch, port: port, limit: batch.capacity)
     countReceiveDrops(attachment, at: port)
     switch result {
-    case .idle: return false
+    case .idle: return 0
     case .gone:
       notices.append(.attachmentGone(switch: name, port: port))
-      return false
+      return 0
     case .frames:
       forward(&batch, now: now)
-      return true
+      return batch.count
     }
   }
 
@@ -85,42 +90,7 @@ final class SwitchRuntime {
     var next = 0
     while next < batch.count {
       next = network.process(batch, from: next, into: &deliveries, now: now)
-      send(batch)
-    }
-  }
-
-  /// Hands every delivery to its attachment and empties the list.
-  private func send(_ batch: borrowing FrameBatch) {
-    for position in 0..<deliveries.touchedCount {
-      let port = deliveries.touchedPort(position)
-      guard let attachment = attachments[port.index] else {
-        failAll(batch, at: port)
-        continue
-      }
-      let result = attachment.transmit(batch, &deliveries, port: port)
-      if result.failures > 0 { recordFailures(batch, at: port) }
-      if result.isGone { notices.append(.attachmentGone(switch: name, port: port)) }
-    }
-    deliveries.removeAll()
-  }
-
-  private func recordFailures(_ batch: borrowing FrameBatch, at port: PortIndex) {
-    var entry = deliveries.first(of: port)
-    while let current = entry {
-      let delivery = deliveries[current]
-      if let reason = delivery.failure {
-        network.recordFailure(of: Int(delivery.frame), in: batch, at: port, reason: reason)
-      }
-      entry = deliveries.next(after: current)
-    }
-  }
-
-  private func failAll(_ batch: borrowing FrameBatch, at port: PortIndex) {
-    var entry = deliveries.first(of: port)
-    while let current = entry {
-      let frame = Int(deliveries[current].frame)
-      network.recordFailure(of: frame, in: batch, at: port, reason: .portDown)
-      entry = deliveries.next(after: current)
+      send(batch, now: now)
     }
   }
 
@@ -141,16 +111,16 @@ final class SwitchRuntime {
   func tick(_ batch: inout FrameBatch, now: MonotonicTime) -> MonotonicTime {
     let next = network.tick(now: now)
     while let port = network.nextPortToAnnounce() { announcements.schedule(port.index, now: now) }
-    while let port = announcements.next(now: now) { announce(PortIndex(port), &batch) }
+    while let port = announcements.next(now: now) { announce(PortIndex(port), &batch, now) }
     return min(next, announcements.deadline(now: now))
   }
 
-  private func announce(_ port: PortIndex, _ batch: inout FrameBatch) {
+  private func announce(_ port: PortIndex, _ batch: inout FrameBatch, _ now: MonotonicTime) {
     var cursor = AnnouncementCursor()
     while !cursor.isDone {
       batch.removeAll()
       network.announce(port, into: &batch, &deliveries, &cursor)
-      send(batch)
+      send(batch, now: now)
     }
   }
 }

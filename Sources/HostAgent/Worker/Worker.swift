@@ -26,6 +26,9 @@ final class Worker: Sendable {
       let parts = WorkerParts(poller: poller, links: links)
       thread = JoinOnce(
         try Thread(named: "worker", owning: parts) { parts in
+          // On a busy machine every guest would lose frames while the worker waits for its turn: a TAP
+          // holds 1,000 of them.
+          ThreadPriority.raise()
           var loop = WorkerLoop(parts, mailbox: mailbox, notices: notices)
           loop.run()
         })
@@ -97,7 +100,7 @@ private struct WorkerLoop: ~Copyable {
       let port = PortIndex(rawValue: UInt16(truncatingIfNeeded: token))
       // The port may have been taken away earlier in this round.
       guard place < state.runtimes.count else { return }
-      _ = state.runtimes[place].service(port, &state.batch, now: now)
+      state.framesSinceProbe += state.runtimes[place].service(port, &state.batch, now: now)
     }
   }
 
@@ -116,7 +119,9 @@ private struct WorkerLoop: ~Copyable {
 
   private mutating func postNotices() {
     for index in state.runtimes.indices where !state.runtimes[index].notices.isEmpty {
-      notices.post(state.runtimes[index].takeNotices())
+      let fresh = state.runtimes[index].takeNotices()
+      for case .attachmentGone(let name, let port) in fresh { state.silence(port, of: name) }
+      notices.post(fresh)
     }
   }
 }

@@ -18,6 +18,8 @@ struct WorkerState: ~Copyable {
   private(set) var runtimes: [SwitchRuntime] = []
   var poller: Poller
   var batch = FrameBatch(capacity: batchFrames)
+  /// Frames moved since the links were last looked at.
+  var framesSinceProbe = 0
   var isStopping = false
 
   /// The nics of all switches.
@@ -57,15 +59,23 @@ struct WorkerState: ~Copyable {
     return attachment
   }
 
+  /// Hears no more of a device that is gone: it would be ready for ever.
+  mutating func silence(_ port: PortIndex, of name: String) {
+    guard let attachment = runtime(named: name)?.attachments[port.index] else { return }
+    if attachment.descriptor >= 0 { try? poller.remove(attachment.descriptor) }
+  }
+
   /// Starts to watch the nic of an uplink, in place of what was watched for that port.
   mutating func watch(_ uplink: UplinkWatch, isUp: Bool, now: MonotonicTime) {
     unwatch(uplink.port, of: uplink.switchName)
     uplinks.append(uplink)
+    runtime(named: uplink.switchName)?.watches.append(uplink)
     setLink(uplink, isUp: isUp, now: now)
   }
 
   mutating func unwatch(_ port: PortIndex, of name: String) {
     uplinks.removeAll { $0.port == port && $0.switchName == name }
+    runtime(named: name)?.watches.removeAll { $0.port == port }
   }
 
   func setLink(_ uplink: UplinkWatch, isUp: Bool, now: MonotonicTime) {

@@ -1,0 +1,99 @@
+// A configuration that changes under a running agent.
+
+import Base
+import HTTP
+import Linux
+import Model
+import Netlink
+import Rig
+import Testing
+import Wire
+
+extension AgentTests {
+  @Test func aChangeThatDoesNotConcernAStreamLosesNothing() throws {
+    try withRig(twoHosts()) { rig in
+      #expect(eventually { rig.reaches("web1", "10.0.10.3") })
+      let group = "      - { name: other, vlan: 30, policy: { security: { forgedTransmits: true } } }"
+      let late =
+        "  - { name: late, host: host1, nics: [{ portgroup: db, addresses: [10.0.20.9/24] }] }"
+      try rig.addNode("late")
+      let monitor = try LinkMonitor(in: rig.namespace("web1"))
+      let result = try rig.lostFrames(from: "web1", to: "web3", "10.0.10.3") {
+        try rig.change(twoHosts(portgroups: group), on: "host1")
+        try rig.change(twoHosts(vms: late, portgroups: group), on: "host1")
+        guard try rig.port("host1", "late").state == .up else { return false }
+        try rig.change(twoHosts(portgroups: group), on: "host1")
+        try rig.change(twoHosts(), on: "host1")
+        return true
+      }
+      #expect(result.lost == 0, "\(result)")
+      #expect(result.duplicated == 0)
+      #expect(try rig.status("host1").revision == 5)
+      #expect(try monitor.readEvents() == [])
+      #expect(try rig.device("eth0", of: "late") == nil, "unplugged: its device is gone")
+      try rig.expectConservation("host1")
+    }
+  }
+
+  @Test func aBadConfigurationIsRefusedWithItsPlace() throws {
+    try withRig(internalOnly()) { rig in
+      let before = try rig.status("host1")
+      let good = internalOnly()
+      let bad = good.replacing("name: inside, vlan: 0", with: "name: inside, vlann: 0")
+      let line = try #require(bad.split(separator: "\n").firstIndex { $0.contains("vlann") }) + 1
+      let column = 25
+      try rig.write(bad)
+      let reply = try rig.reload("host1")
+      let text = String(decoding: reply.body, as: UTF8.self)
+      #expect(reply.status == 422)
+      #expect(text.contains("\(rig.configPath):\(line):\(column):"), "\(text)")
+      #expect(text.contains("vlann"))
+      let after = try rig.status("host1")
+      #expect(after.revision == before.revision && after.pid == before.pid)
+      #expect(rig.reaches("in1", "10.0.99.2"))
+      // And at the start: exit 1, and nothing made.
+      rig.endAgent("host1")
+      let report = try ChildProcess.run(rig.command("host1"))
+      #expect(report.ending == .exited(1))
+      #expect(try readFileIfPresent(rig.socketPath("host1"), limitBytes: 1) == nil)
+    }
+  }
+
+  @Test func hangupReadsTheFileAgain() throws {
+    try withRig(internalOnly()) { rig in
+      try rig.write(internalOnly(vms: ["in1"]))
+      try rig.agent("host1").send(.hangUp)
+      #expect(try eventually { try rig.ports("host1").count == 1 })
+      #expect(try rig.device("eth0", of: "in2") == nil)
+    }
+  }
+
+  /// The same device serves on: its port goes to another group, switch or address.
+  @Test func aPortThatMovesKeepsItsDevice() throws {
+    try withRig(internalOnly()) { rig in
+      #expect(eventually { rig.reaches("in1", "10.0.99.2") })
+      let index = try rig.device("eth0", of: "in1")?.index
+      let text = internalOnly()
+      let moves = [
+        text.replacing("in1, host: host1, nics: [{ portgroup: inside", with: "in1, host: host1, nics: [{ portgroup: far"),
+        text.replacing("in1, host: host1, nics: [{ portgroup: inside", with: "in1, host: host1, nics: [{ portgroup: other"),
+        text.replacing(
+          "in1, host: host1, nics: [{ portgroup: inside",
+          with: "in1, host: host1, nics: [{ mac: \"00:50:56:00:00:77\", portgroup: inside"),
+      ]
+      for (step, move) in moves.enumerated() {
+        #expect(move != text)
+        try rig.change(move, on: "host1")
+        let port = try rig.port("host1", "in1")
+        #expect(port.state == .up, "step \(step): \(port.attachment)")
+        #expect(port.switch == (step == 0 ? "vSwitch2" : "vSwitch1"))
+        #expect(try rig.device("eth0", of: "in1")?.index == index)
+        // Only the last is on the other VM's switch and VLAN.
+        if step < 2 { #expect(!rig.reaches("in1", "10.0.99.2", seconds: "0.2")) }
+      }
+      #expect(try rig.device("eth0", of: "in1")?.macAddress == MACAddress("00:50:56:00:00:77"))
+      #expect(eventually { rig.reaches("in1", "10.0.99.2") })
+      try rig.expectConservation("host1")
+    }
+  }
+}

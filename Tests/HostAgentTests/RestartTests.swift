@@ -1,0 +1,94 @@
+// An agent that is killed, ended or started twice: what the guest notices, which is nothing.
+
+import Base
+import HTTP
+import Linux
+import Model
+import Netlink
+import Rig
+import Testing
+import Wire
+
+extension AgentTests {
+  @Test func aKilledAgentIsNotNoticedByItsGuests() throws {
+    try withRig(twoHosts()) { rig in
+      #expect(eventually { rig.reaches("web1", "10.0.10.3") })
+      let index = try rig.device("eth0", of: "web1")?.index
+      let ids = try portIDs(rig)
+      let keeper = rig.keeper("host1")
+      let monitor = try LinkMonitor(in: rig.namespace("web1"))
+      try rig.killAgent("host1")
+      let whileAway = try #require(try rig.device("eth0", of: "web1"))
+      #expect(whileAway.isLinkUp)
+      try rig.startAgent("host1")
+      try rig.waitForPorts("host1")
+      #expect(eventually { rig.reaches("web1", "10.0.10.3") })
+      #expect(try monitor.readEvents() == [], "no news of any link in the guest")
+      #expect(try rig.device("eth0", of: "web1")?.index == index)
+      #expect(try portIDs(rig) == ids)
+      #expect(rig.keeper("host1") == keeper)
+    }
+  }
+
+  @Test func devicesAreAdoptedByNameWhenTheKeeperWasKilledToo() throws {
+    try withRig(twoHosts()) { rig in
+      let index = try rig.device("eth0", of: "web1")?.index
+      let ids = try portIDs(rig)
+      let keeper = try #require(rig.keeper("host1"))
+      try rig.killAgent("host1")
+      try keeper.kill()
+      #expect(try eventually { try rig.device("eth0", of: "web1")?.hasCarrier == false })
+      try rig.startAgent("host1")
+      try rig.waitForPorts("host1")
+      #expect(try rig.device("eth0", of: "web1")?.index == index)
+      #expect(try portIDs(rig) == ids)
+      #expect(eventually { rig.reaches("web1", "10.0.10.3") })
+    }
+  }
+
+  @Test func aCleanEndLeavesTheDevicesForTheNextAgent() throws {
+    try withRig(twoHosts()) { rig in
+      let index = try rig.device("eth0", of: "web1")?.index
+      let agent = rig.agent("host1")
+      let monitor = try LinkMonitor(in: rig.namespace("web1"))
+      rig.endAgent("host1")
+      #expect(!agent.isAlive)
+      #expect(try readFileIfPresent(rig.socketPath("host1"), limitBytes: 1) == nil)
+      #expect(try rig.device("eth0", of: "web1")?.isLinkUp == true)
+      try rig.startAgent("host1")
+      try rig.waitForPorts("host1")
+      #expect(try rig.device("eth0", of: "web1")?.index == index)
+      #expect(try monitor.readEvents() == [])
+      #expect(eventually { rig.reaches("web1", "10.0.10.3") })
+    }
+  }
+
+  @Test func aSecondAgentOnTheSameSocketIsRefused() throws {
+    try withRig(internalOnly()) { rig in
+      let report = try ChildProcess.run(rig.command("host1"))
+      #expect(report.ending == .exited(1))
+      #expect(report.errors.contains("error:"), "\(report.errors)")
+      #expect(report.errors.contains(rig.socketPath("host1")))
+      #expect(eventually { rig.reaches("in1", "10.0.99.2") })
+    }
+  }
+
+  /// A port id and index are of a VM, not of its place in the file.
+  @Test func portIDsSurviveARestartWithAnotherFile() throws {
+    try withRig(internalOnly(vms: ["in1", "in2", "in3"])) { rig in
+      let before = try portIDs(rig)
+      try rig.killAgent("host1")
+      try rig.write(internalOnly(vms: ["in3", "in2"]))
+      try rig.startAgent("host1")
+      let after = try portIDs(rig)
+      #expect(after == before.filter { $0.key != "in1" })
+      // What the keeper held for the VM that is gone is gone too.
+      #expect(try rig.device("eth0", of: "in1") == nil)
+    }
+  }
+
+  private func portIDs(_ rig: Rig) throws -> [String: String] {
+    Dictionary(
+      uniqueKeysWithValues: try rig.ports("host1").map { ($0.vm ?? "", $0.id) })
+  }
+}

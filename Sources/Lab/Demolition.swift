@@ -20,7 +20,7 @@ struct Demolition {
     do { journal = try LabJournal(in: folder) } catch { return ["\(error)"] }
     let own = ownNamespaces(journal)
     var leftovers: [String] = []
-    leftovers += end("agents", graceNanoseconds: Self.graceNanoseconds) {
+    leftovers += end("processes", graceNanoseconds: Self.graceNanoseconds) {
       folder.markedProcesses()
     }
     let identities = Set(own.compactMap(\.identity))
@@ -28,7 +28,7 @@ struct Demolition {
       NetworkNamespace.processes(in: identities)
     }
     leftovers += delete(own)
-    leftovers += end("agents that started late", graceNanoseconds: 0) {
+    leftovers += end("late processes", graceNanoseconds: 0) {
       folder.markedProcesses()
     }
     // With something left, the journal is needed by the next try.

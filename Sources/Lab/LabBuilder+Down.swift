@@ -32,9 +32,17 @@ extension LabBuilder {
   }
 
   /// Takes every lab down, and returns their names.
+  ///
+  /// - Errors: the first that could not be removed whole; all others were taken down.
   public func downAll(progress: LabProgress = .silent) throws(Failure) -> [String] {
     var names: [String] = []
-    for name in directory.names where try down(name, progress: progress) { names.append(name) }
+    var problem: Failure?
+    for name in directory.names {
+      do throws(Failure) {
+        if try down(name, progress: progress) { names.append(name) }
+      } catch { problem = problem ?? error }
+    }
+    if let problem { throw problem }
     return names
   }
 

@@ -50,9 +50,11 @@ extension LabBuilder {
     var topology = try TopologyFile.load(path: file)
     if let name {
       topology.name = name
-      if let mistake = topology.validationFailures().first {
+      // An empty one would be taken for a key that is missing in the file.
+      let why = name.isEmpty ? "the name is empty" : topology.validationFailures().first?.why
+      if let why {
         throw Failure(
-          "cannot name a lab \"\(name)\"", why: mistake.why,
+          "cannot name a lab \"\(name)\"", why: why,
           remedy: "choose a name of at most 32 letters, digits and dashes")
       }
     }

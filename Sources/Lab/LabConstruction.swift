@@ -36,6 +36,7 @@ struct LabConstruction {
     try awaitPorts(
       until: began.advanced(byNanoseconds: UInt64(timeoutSeconds) * 1_000_000_000),
       timeoutSeconds: timeoutSeconds)
+    try interruption.check(plan.lab)
     return LabSummary(
       plan: plan,
       milliseconds: Int(MonotonicClock.now().nanoseconds(since: began) / 1_000_000))

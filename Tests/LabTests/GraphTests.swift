@@ -98,13 +98,13 @@ struct GraphTests {
     arguments: drawn)
   func convertsSVG(_ name: String) throws {
     let text = LabGraph.svg(try TopologyFile.load(path: "\(topologies)/\(name).yaml"))
-    try expectAccepted(text, by: ["rsvg-convert", "-o", "/dev/null"])
+    try expectAccepted(text, by: ["rsvg-convert"])
   }
 
   @Test("dot reads the graph", .enabled(if: has("dot"), "needs graphviz"), arguments: drawn)
   func rendersDOT(_ name: String) throws {
     let text = LabGraph.dot(try TopologyFile.load(path: "\(topologies)/\(name).yaml"))
-    try expectAccepted(text, by: ["dot", "-Tsvg", "-o", "/dev/null"])
+    try expectAccepted(text, by: ["dot", "-Tsvg"])
   }
 
   private func expectAccepted(_ text: String, by words: [String]) throws {

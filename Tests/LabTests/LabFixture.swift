@@ -5,6 +5,7 @@ import Base
 import Glibc
 import Lab
 import Linux
+import Synchronization
 import Testing
 
 /// The built program, when it is said where it is and this is root.
@@ -35,13 +36,12 @@ final class LabFixture {
   let lab: String
 
   init() {
-    let number = UInt16.random(in: 0...UInt16.max, using: &Self.random)
-    lab = "mt\(getpid())-\(String(number, radix: 36))"
+    let number = Self.counter.add(1, ordering: .relaxed).newValue
+    lab = "mt\(getpid())-\(number)"
     runtime = "/run/\(lab)"
   }
 
-  nonisolated(unsafe) private static var random = SeededRandom(
-    seed: UInt64(getpid()) << 32 ^ MonotonicClock.now().nanoseconds)
+  private static let counter = Atomic(0)
 
   deinit {
     // Whatever the test did, nothing stays on the machine.
@@ -54,7 +54,8 @@ final class LabFixture {
 
   /// The words of a command, with the surroundings of this test.
   func command(_ words: [String]) throws -> ChildProcess.Command {
-    var command = ChildProcess.Command([try #require(program)] + words)
+    let program = try #require(program)
+    var command = ChildProcess.Command([program] + words)
     var environment = ChildProcess.Command.inheritedEnvironment
     environment["MARTLET_RUNTIME_DIRECTORY"] = runtime
     command.environment = environment
@@ -141,6 +142,7 @@ final class LabFixture {
       decoding: try readFile("\(folder)/journal", limitBytes: 1 << 20), as: UTF8.self)
     let line = try #require(text.split(separator: "\n").last { $0.hasPrefix("agent \(host) ") })
     let words = line.split(separator: " ")
-    return try #require(ProcessIdentity(process: try #require(Int32(words[2]))))
+    let number = try #require(Int32(words[2]))
+    return try #require(ProcessIdentity(process: number))
   }
 }

@@ -91,6 +91,30 @@ import Wire
     #expect(net.send(frame(from: mac(3), to: mac(2)), at: 3) == [Sent(0, tag)])
   }
 
+  @Test func aTrunkPortTakesItsAddressFromWhoeverUsedIt() {
+    let net = TestNetwork(
+      vms: [
+        vm(vlan: 10) {
+          $0.learnsMACs = true
+          $0.allowsForgedTransmits = true
+        }, vm(vlan: 10),
+      ], vlanSets: [VLANSet([10...10])])
+    _ = net.send(frame(from: mac(4), to: mac(3)), at: 2)
+    #expect(net.send(frame(from: mac(3), to: mac(4)), at: 3) == [Sent(2)])
+    net.ports.append(trunk { $0.mac = mac(4) })
+    net.apply(revision: 2)
+    net.setAttached(4, true)
+    #expect(net.send(frame(from: mac(3), to: mac(4)), at: 3) == [Sent(4, VLANTag(vlan: 10))])
+  }
+
+  @Test func framesOfNobodyAreNotCountedForTheNextPort() {
+    let net = TestNetwork(vms: [vm()])
+    _ = net.send(frame(from: mac(3), to: mac(2)), at: 3)
+    net.ports.append(vm { $0.id = 9 })
+    net.apply(revision: 2)
+    #expect(net.counters(of: 3) == PortCounters())
+  }
+
   @Test func aReusedIndexStartsClean() {
     let net = TestNetwork(vms: [trunk(), vm()], vlanSets: [.all])
     let address = IPv4Address(rawValue: 0x0A00_0001)

@@ -63,7 +63,9 @@ private struct Configurations {
     let known = (0..<portCount).map { UInt64(0x0050_5600_0000 + $0) }
     let strangers = (0..<6).map { UInt64(0x0200_0000_0100 + $0) }
     let own = ingress < portCount && chance(60) ? ports[ingress].mac : 0
-    let groups: [UInt64] = [0xFFFF_FFFF_FFFF, 0x0100_5E00_0001, 0x0180_C200_0000, 0x0180_C200_000E]
+    let groups: [UInt64] = [
+      0, 0xFFFF_FFFF_FFFF, 0x0100_5E00_0001, 0x0180_C200_0000, 0x0180_C200_000E,
+    ]
     var frame = ModelFrame(
       ingress: ingress, destination: pick(known + strangers + groups),
       source: own != 0 ? own : pick(known + strangers),

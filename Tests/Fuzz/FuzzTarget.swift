@@ -18,6 +18,9 @@ extension FuzzTarget {
     FuzzTarget(name: exercise.rawValue) { exercise.run($0) }
   }
 
+  /// Frames and changes of configuration through the switch.
+  static let pipeline = FuzzTarget(name: "pipeline") { PipelineProgram.run($0) }
+
   /// All of them. Each has a folder in `corpus`; `scripts/fuzz` finds the names there.
-  static let all: [FuzzTarget] = wire
+  static let all: [FuzzTarget] = wire + [pipeline]
 }

@@ -49,6 +49,12 @@ private final class TestTable {
     table.learnExternal(key, uplink: uplink, nowSeconds: nowSeconds)
   }
   func setStatic(_ key: MACKey, port: UInt16) -> Bool { table.setStatic(key, port: port) }
+  func refresh(_ key: MACKey, port: UInt16, nowSeconds: UInt32) -> Bool {
+    table.refresh(key, port: port, nowSeconds: nowSeconds)
+  }
+  func flush(_ address: MACAddress, inVLANs isIncluded: (UInt16) -> Bool) {
+    table.flush(address, inVLANs: isIncluded)
+  }
   func remove(_ key: MACKey) { table.remove(key) }
   func flush(port: UInt16) { table.flush(port: port) }
   func flush() -> Int { table.flush() }
@@ -164,9 +170,43 @@ private func key(_ address: UInt64, vlan: UInt16 = 1) -> MACKey {
     #expect(table.count == 0)
   }
 
-  @Test func theZeroAddressIsNeverStored() {
+  @Test func theZeroAddressIsNeitherStoredNorFound() {
     let table = TestTable(capacity: 8, portCapacity: 4, seed: 1)
-    #expect(table.learn(key(0), port: 1, nowSeconds: 0) == .full)
+    for vlan in [0, 1] as [UInt16] {
+      #expect(table.find(key(0, vlan: vlan), nowSeconds: 0) == nil, "an empty slot is no entry")
+      #expect(table.learn(key(0, vlan: vlan), port: 1, nowSeconds: 0) == .full)
+    }
     #expect(table.count == 0)
+  }
+
+  @Test func anAddressIsRefreshedOnlyWhereItWasLearned() {
+    let table = TestTable(capacity: 8, portCapacity: 4, seed: 1)
+    #expect(!table.refresh(key(1), port: 1, nowSeconds: 0), "unknown")
+    _ = table.learn(key(1), port: 1, nowSeconds: 0)
+    #expect(table.refresh(key(1), port: 1, nowSeconds: 0))
+    #expect(!table.refresh(key(1), port: 2, nowSeconds: 0), "another port's")
+    #expect(!table.refresh(key(1, vlan: 2), port: 1, nowSeconds: 0), "another VLAN")
+    #expect(table.refresh(key(1), port: 1, nowSeconds: 1_000), "idle for long")
+    #expect(table.find(key(1), nowSeconds: 1_300)?.seenSeconds == 1_000)
+    _ = table.learnExternal(key(1), uplink: 1, nowSeconds: 1_000)
+    #expect(!table.refresh(key(1), port: 1, nowSeconds: 1_000), "not learned but announced")
+    _ = table.setStatic(key(2), port: 1)
+    #expect(!table.refresh(key(2), port: 1, nowSeconds: 0), "not learned but planned")
+    #expect(table.learnedCount(ofPort: 1) == 0)
+  }
+
+  @Test func oneAddressIsForgottenInSomeVLANs() {
+    let table = TestTable(capacity: 64, portCapacity: 16, seed: 1)
+    for vlan in 1...9 as ClosedRange<UInt16> {
+      _ = table.learn(key(7, vlan: vlan), port: vlan, nowSeconds: 0)
+      _ = table.learn(key(8, vlan: vlan), port: vlan, nowSeconds: 0)
+    }
+    _ = table.setStatic(key(7, vlan: 3), port: 3)
+    table.flush(key(7).address) { $0 < 6 }
+    for vlan in 1...9 as ClosedRange<UInt16> {
+      let isThere = table.find(key(7, vlan: vlan), nowSeconds: 0) != nil
+      #expect(isThere == (vlan == 3 || vlan >= 6))
+      #expect(table.find(key(8, vlan: vlan), nowSeconds: 0) != nil)
+    }
   }
 }

@@ -21,6 +21,9 @@ extension FuzzTarget {
   /// Frames and changes of configuration through the switch.
   static let pipeline = FuzzTarget(name: "pipeline") { PipelineProgram.run($0) }
 
+  /// Topology files, from their text to the plans of their hosts.
+  static let config = FuzzTarget(name: "config") { ConfigTarget.run($0) }
+
   /// All of them. Each has a folder in `corpus`; `scripts/fuzz` finds the names there.
-  static let all: [FuzzTarget] = wire + [pipeline]
+  static let all: [FuzzTarget] = wire + [pipeline, config]
 }

@@ -22,7 +22,8 @@ import Testing
     let before = try planning.plan(topology(vms: ["a", "b", "c"])).numbers
     let added = try planning.plan(topology(vms: ["new", "a", "other", "b", "c"])).numbers
     #expect(added.filter { before[$0.key] != nil } == before)
-    #expect(Set(added.values.map { $0[0] }).count == 5 && Set(added.values.map { $0[1] }).count == 5)
+    #expect(Set(added.values.map { $0[0] }).count == 5)
+    #expect(Set(added.values.map { $0[1] }).count == 5)
     let removed = try planning.plan(topology(vms: ["a", "c"])).numbers
     #expect(removed == before.filter { $0.key != "b" })
     // What went gave its numbers back: the next one gets the lowest free id.
@@ -73,7 +74,8 @@ import Testing
     let after = try planning.plan(topology(vms: ["a@host2", "b", "c"]))
     #expect(try after.port("c") == before.port("c"))
     #expect(try after.port("b").id == 1)
-    #expect(try planning.plan(topology(vms: ["a@host2", "b", "c"]), host: "host2").port("a").id == 0)
+    let there = try planning.plan(topology(vms: ["a@host2", "b", "c"]), host: "host2")
+    #expect(try there.port("a").id == 0)
   }
 
   @Test func anUplinkThatLosesItsNICLeavesThePortsAlone() throws {

@@ -47,7 +47,8 @@ extension BlockedRun {
         { try rig.setCable("host1", "vmnic0", isUp: true) },
         until: { try rig.learned(behind: "host1", "vmnic0").isSuperset(of: all) })
     case .configurationChange:
-      let result = try measure({ try apply(BlockedTopology.text(extraGroup: true)) }, until: { true })
+      let result = try measure(
+        { try apply(BlockedTopology.text(extraGroup: true)) }, until: { true })
       try apply(BlockedTopology.text())
       return result
     case .portAttach:

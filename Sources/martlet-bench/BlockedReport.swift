@@ -68,8 +68,9 @@ enum BlockedReport {
 
   private static func beside() -> String {
     let own = ProcessIdentity.current.arguments.first ?? ""
-    return own.contains("/") ? own.split(separator: "/", omittingEmptySubsequences: false)
-      .dropLast().joined(separator: "/") + "/martlet" : "martlet"
+    return own.contains("/")
+      ? own.split(separator: "/", omittingEmptySubsequences: false)
+        .dropLast().joined(separator: "/") + "/martlet" : "martlet"
   }
 
   private static func measure(

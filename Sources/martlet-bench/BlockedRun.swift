@@ -41,7 +41,7 @@ struct BlockedRun {
 
   /// Measures `event`; `isSettled` says when its effect is complete.
   func measure(_ event: () throws -> Void, until isSettled: () throws -> Bool) throws -> Result {
-    let stream = UInt32.random(in: 1...UInt32.max)
+    let stream = UInt32(truncatingIfNeeded: MonotonicClock.now().nanoseconds)
     var receivers: [Direction: StreamReceiver] = [:]
     var senders: [Direction: StreamSender] = [:]
     for (direction, way) in Self.addresses {

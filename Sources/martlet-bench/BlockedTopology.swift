@@ -13,7 +13,8 @@ enum BlockedTopology {
     var lines = head
     if extraGroup { lines += ["      - { name: other, vlan: 30 }"] }
     lines += ["vms:"]
-    lines += [vm("app1", "host1", "steady", "10.0.10.1"), vm("app2", "host2", "steady", "10.0.10.2")]
+    lines.append(vm("app1", "host1", "steady", "10.0.10.1"))
+    lines.append(vm("app2", "host2", "steady", "10.0.10.2"))
     for index in 1...bystanders {
       let group = index % 2 == 0 ? "steady" : "aside"
       let network = index % 2 == 0 ? 10 : 20
@@ -31,7 +32,8 @@ enum BlockedTopology {
   private static func vm(_ name: String, _ host: String, _ group: String, _ address: String)
     -> String
   {
-    "  - { name: \(name), host: \(host), nics: [{ portgroup: \(group), addresses: [\(address)/24] }] }"
+    "  - { name: \(name), host: \(host), "
+      + "nics: [{ portgroup: \(group), addresses: [\(address)/24] }] }"
   }
 
   private static let head = """

@@ -13,7 +13,8 @@ extension AgentTests {
   @Test func aChangeThatDoesNotConcernAStreamLosesNothing() throws {
     try withRig(twoHosts()) { rig in
       #expect(eventually { rig.reaches("web1", "10.0.10.3") })
-      let group = "      - { name: other, vlan: 30, policy: { security: { forgedTransmits: true } } }"
+      let group =
+        "      - { name: other, vlan: 30, policy: { security: { forgedTransmits: true } } }"
       let late =
         "  - { name: late, host: host1, nics: [{ portgroup: db, addresses: [10.0.20.9/24] }] }"
       try rig.addNode("late")
@@ -74,13 +75,10 @@ extension AgentTests {
       #expect(eventually { rig.reaches("in1", "10.0.99.2") })
       let index = try rig.device("eth0", of: "in1")?.index
       let text = internalOnly()
+      let nic = "in1, host: host1, nics: [{ "
       let moves = [
-        text.replacing("in1, host: host1, nics: [{ portgroup: inside", with: "in1, host: host1, nics: [{ portgroup: far"),
-        text.replacing("in1, host: host1, nics: [{ portgroup: inside", with: "in1, host: host1, nics: [{ portgroup: other"),
-        text.replacing(
-          "in1, host: host1, nics: [{ portgroup: inside",
-          with: "in1, host: host1, nics: [{ mac: \"00:50:56:00:00:77\", portgroup: inside"),
-      ]
+        "portgroup: far", "portgroup: other", "mac: \"00:50:56:00:00:77\", portgroup: inside",
+      ].map { text.replacing(nic + "portgroup: inside", with: nic + $0) }
       for (step, move) in moves.enumerated() {
         #expect(move != text)
         try rig.change(move, on: "host1")

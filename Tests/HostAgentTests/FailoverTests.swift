@@ -154,7 +154,7 @@ extension Rig {
   ) throws -> StreamLosses {
     var options = StreamSender.Options(to: try #require(IPv4Address(address)))
     options.framesPerSecond = rate
-    options.stream = UInt32.random(in: 1...UInt32.max)
+    options.stream = UInt32(truncatingIfNeeded: MonotonicClock.now().nanoseconds)
     let receiver = try StreamReceiver(stream: options.stream, in: namespace(destination))
     let sender = try StreamSender(options, in: namespace(source))
     defer { sender.stop() }

@@ -46,6 +46,36 @@ extension AgentTests {
     }
   }
 
+  @Test func aKeeperThatIsKilledIsReplaced() throws {
+    try withRig(internalOnly(vms: ["in1"])) { rig in
+      let first = try #require(rig.keeper("host1"))
+      let monitor = try LinkMonitor(in: rig.namespace("in1"))
+      try first.kill()
+      #expect(eventually { rig.keeper("host1").map { $0 != first } ?? false })
+      try rig.addNode("in2")
+      try rig.change(internalOnly(), on: "host1")
+      #expect(try rig.port("host1", "in2").state == .up)
+      // What the new one has is what matters: the agent dies, and the guest notices nothing.
+      try rig.killAgent("host1")
+      try rig.startAgent("host1")
+      try rig.waitForPorts("host1")
+      #expect(try monitor.readEvents() == [])
+      #expect(rig.keeper("host1") != nil)
+    }
+  }
+
+  @Test func aSecondAgentWithTheSameStateIsRefused() throws {
+    try withRig(internalOnly()) { rig in
+      var command = rig.command("host1")
+      let socket = try #require(command.arguments.firstIndex(of: rig.socketPath("host1")))
+      command.arguments[socket] += "2"
+      let report = try ChildProcess.run(command)
+      #expect(report.ending == .exited(1))
+      #expect(report.errors.contains("another agent uses the state folder"), "\(report.errors)")
+      #expect(rig.reaches("in1", "10.0.99.2"))
+    }
+  }
+
   @Test func aCleanEndLeavesTheDevicesForTheNextAgent() throws {
     try withRig(twoHosts()) { rig in
       let index = try rig.device("eth0", of: "web1")?.index
@@ -65,7 +95,10 @@ extension AgentTests {
 
   @Test func aSecondAgentOnTheSameSocketIsRefused() throws {
     try withRig(internalOnly()) { rig in
-      let report = try ChildProcess.run(rig.command("host1"))
+      var command = rig.command("host1")
+      let state = try #require(command.arguments.firstIndex(of: "\(rig.folder)/host1"))
+      command.arguments[state] += "-other"
+      let report = try ChildProcess.run(command)
       #expect(report.ending == .exited(1))
       #expect(report.errors.contains("error:"), "\(report.errors)")
       #expect(report.errors.contains(rig.socketPath("host1")))

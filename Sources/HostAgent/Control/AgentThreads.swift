@@ -8,6 +8,7 @@ struct AgentThreads: ~Copyable {
   static let mailboxToken: UInt64 = 0
   static let noticeToken: UInt64 = 1
   static let signalToken: UInt64 = 2
+  static let keeperToken: UInt64 = 3
 
   let mailbox: Mailbox<ControlState>
   let notices: NoticeBoard

@@ -37,6 +37,18 @@ extension ControlState {
     AgentLog.write("port \(port.id): the network namespace of \(port.label) is gone")
   }
 
+  /// The keeper has gone: a new one takes its place, so that the next `kill -9` goes unnoticed too.
+  mutating func restoreKeeper() -> Bool {
+    AgentLog.write("the keeper of TAP descriptors is gone; starting another")
+    do throws(Failure) {
+      try taps.restoreKeeper()
+      return true
+    } catch {
+      AgentLog.write("\(error)")
+      return false
+    }
+  }
+
   /// Tries again to attach what could not be attached.
   private mutating func retry() {
     for planned in switches { attachMissing(planned) }
@@ -65,6 +77,7 @@ extension ControlState {
       AgentLog.write("uplink \(uplink.name): nic \(uplink.nic) is gone")
     } else if let vmPort = planned.ports.first(where: { $0.index == port }) {
       _ = detach(port, of: name)
+      try? taps.forget(vmPort.key)
       problems[vmPort.label] = "the device is gone"
       AgentLog.write("port \(vmPort.id): the device of \(vmPort.label) is gone")
     }

@@ -21,6 +21,8 @@ public struct HostAgent: ~Copyable {
   private var state: ControlState
   private var threads: AgentThreads
   private let server: HTTPServer
+  /// Two agents with the same state would take each other's devices.
+  private let lock: FileLock
 
   /// Starts the agent with the configuration in its file.
   ///
@@ -29,6 +31,12 @@ public struct HostAgent: ~Copyable {
     let topology = try ControlState.load(options)
     do throws(Failure) {
       try makeDirectory(options.stateDirectory, mode: 0o700)
+      guard let lock = try FileLock.attempt("\(options.stateDirectory)/lock") else {
+        throw Failure(
+          "cannot run host \(options.host)",
+          why: "another agent uses the state folder \(options.stateDirectory)",
+          remedy: "end that agent, or choose another --state-dir")
+      }
       let threads = try AgentThreads()
       // The API first: its socket is what says that another agent runs, before anything is touched.
       let mailbox = threads.mailbox
@@ -48,6 +56,7 @@ public struct HostAgent: ~Copyable {
       self.state = state
       self.threads = threads
       self.server = server
+      self.lock = lock
       isReady = true
     } catch { throw ConfigErrors(error) }
   }
@@ -57,6 +66,7 @@ public struct HostAgent: ~Copyable {
   /// Devices stay, with their links up: the keeper holds them for the next agent.
   public consuming func run() {
     AgentLog.write("\(state.options.host) runs \(state.switches.count) switches")
+    watchKeeper()
     var nextRound = MonotonicTime.zero
     while !state.isStopping {
       let now = MonotonicClock.now()
@@ -70,6 +80,7 @@ public struct HostAgent: ~Copyable {
         case AgentThreads.mailboxToken: threads.mailbox.run(&state)
         case AgentThreads.noticeToken:
           for notice in threads.notices.takeAll() { state.handle(notice) }
+        case AgentThreads.keeperToken: replaceKeeper()
         default: handleSignals()
         }
       }
@@ -77,6 +88,17 @@ public struct HostAgent: ~Copyable {
     threads.mailbox.close()
     server.stop()
     state.worker.stop()
+  }
+
+  private func watchKeeper() {
+    try? threads.poller.add(state.taps.keeperDescriptor, token: AgentThreads.keeperToken)
+  }
+
+  private mutating func replaceKeeper() {
+    // Whatever comes of it, the old socket must not wake us again. Without a keeper the next port that
+    // is opened tries to start one.
+    try? threads.poller.remove(state.taps.keeperDescriptor)
+    if state.restoreKeeper() { watchKeeper() }
   }
 
   private mutating func handleSignals() {

@@ -7,14 +7,25 @@ internal import Linux
 struct KeeperClient: ~Copyable, Sendable {
   private static let startNanoseconds: UInt64 = 5_000_000_000
 
-  private let socket: UnixSocket
+  private let path: String
+  private let command: [String]
+  private var socket: UnixSocket
 
   /// Connects to the keeper at `path`; starts one with `command` when there is none.
   init(path: String, starting command: [String]) throws(Failure) {
-    if let socket = try? UnixSocket(connectingTo: path) {
-      self.socket = socket
-      return
-    }
+    self.path = path
+    self.command = command
+    socket = try Self.connect(path, command)
+  }
+
+  /// Readable when the keeper has gone: it speaks only when it is asked.
+  var descriptor: Int32 { socket.descriptor }
+
+  /// Finds or starts a keeper again, which has nothing yet.
+  mutating func reconnect() throws(Failure) { socket = try Self.connect(path, command) }
+
+  private static func connect(_ path: String, _ command: [String]) throws(Failure) -> UnixSocket {
+    if let socket = try? UnixSocket(connectingTo: path) { return socket }
     var keeper = ChildProcess.Command(command)
     keeper.startsSession = true
     _ = try ChildProcess(keeper)
@@ -28,7 +39,7 @@ struct KeeperClient: ~Copyable, Sendable {
       throw failure.failure(
         "cannot reach the keeper at \(path)", remedy: "look into the agent's log for its error")
     }
-    socket = connected
+    return connected
   }
 
   /// Gives the keeper a second descriptor of an open file under a name.

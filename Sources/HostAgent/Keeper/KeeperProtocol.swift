@@ -14,15 +14,15 @@
 // the answer is `full` and nothing is kept.
 
 /// A request to the keeper.
-enum KeeperRequest: Equatable {
+package enum KeeperRequest: Equatable {
   case put(String)
   case drop(String)
   case list
   case stop
 
-  static let nameBytesMax = 128
+  package static let nameBytesMax = 128
 
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     switch self {
     case .put(let name): Array("put \(name)".utf8)
     case .drop(let name): Array("drop \(name)".utf8)
@@ -31,7 +31,7 @@ enum KeeperRequest: Equatable {
     }
   }
 
-  init?(_ bytes: [UInt8]) {
+  package init?(_ bytes: [UInt8]) {
     let words = String(decoding: bytes, as: UTF8.self).split(separator: " ", maxSplits: 1)
     switch (words.first, words.count) {
     case ("put", 2) where words[1].utf8.count <= Self.nameBytesMax: self = .put(String(words[1]))
@@ -44,13 +44,13 @@ enum KeeperRequest: Equatable {
 }
 
 /// An answer of the keeper.
-enum KeeperAnswer: Equatable {
+package enum KeeperAnswer: Equatable {
   case ok
   case have(String)
   case full
   case unknown
 
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     switch self {
     case .ok: Array("ok".utf8)
     case .have(let name): Array("have \(name)".utf8)
@@ -59,7 +59,7 @@ enum KeeperAnswer: Equatable {
     }
   }
 
-  init(_ bytes: [UInt8]) {
+  package init(_ bytes: [UInt8]) {
     let text = String(decoding: bytes, as: UTF8.self)
     switch text {
     case "ok": self = .ok

@@ -6,7 +6,7 @@ internal import Linux
 /// Holds descriptors for an agent that may be killed at any moment.
 public struct KeeperService: ~Copyable {
   /// More than the ports of all switches that a host has.
-  static let descriptorsMax = 4_096
+  package static let descriptorsMax = 4_096
   /// Without any client for this long, the keeper gives up and its TAPs lose their carrier.
   static let lingerNanoseconds: UInt64 = 3_600 * 1_000_000_000
   private static let listenerToken: UInt64 = 0

@@ -12,12 +12,19 @@ internal import Planner
 
 /// Opens and closes the TAPs of a host.
 struct TapPorts: ~Copyable, Sendable {
-  private let keeper: KeeperClient
+  private var keeper: KeeperClient
   private let namespacePrefix: String
   /// What the keeper had when the agent started, until it is asked for.
   private var orphans: [String: Int32] = [:]
-  /// Which namespace the device of each open port is in.
-  private var places: [PortKey: NetworkNamespace.Identity] = [:]
+  /// The devices of open ports.
+  private var places: [PortKey: Place] = [:]
+
+  private struct Place {
+    /// The namespace that the device was opened in.
+    var namespace: NetworkNamespace.Identity
+    /// Open as long as the port's attachment.
+    var descriptor: Int32
+  }
 
   /// `namespacePrefix` and a VM's name make the name of its namespace.
   init(keeper: consuming KeeperClient, namespacePrefix: String) throws(Failure) {
@@ -41,10 +48,17 @@ struct TapPorts: ~Copyable, Sendable {
       device = try TapDevice.open(
         name: port.key.device, namespace: namespace, isPersistent: true)
     }
-    try DeviceControl.configure(
-      port.key.device, in: namespace, mac: port.mac, mtu: mtu)
-    try keeper.put(device.descriptor.number, as: name)
-    places[port.key] = namespace.identity
+    do throws(Failure) {
+      try DeviceControl.configure(
+        port.key.device, in: namespace, mac: port.mac, mtu: mtu)
+      places[port.key] = Place(
+        namespace: namespace.identity, descriptor: device.descriptor.number)
+      try keep(port.key)
+    } catch {
+      // Not opened: what the keeper has would keep the next try out.
+      try? forget(port.key)
+      throw error
+    }
     return TapAttachment(device, label: "\(port.key.vm):\(port.key.device)")
   }
 
@@ -57,13 +71,32 @@ struct TapPorts: ~Copyable, Sendable {
   /// Whether a port was opened in a namespace that has lost its name since.
   func hasLost(_ key: PortKey) -> Bool {
     guard let place = places[key] else { return false }
-    return (try? NetworkNamespace.open(named: namespacePrefix + key.vm))?.identity != place
+    let now = try? NetworkNamespace.open(named: namespacePrefix + key.vm)
+    return now?.identity != place.namespace
   }
 
-  /// Lets go of a device, which stays. Its attachment must be closed.
+  /// Lets go of a device, which stays if it is there. Its attachment closes.
   mutating func forget(_ key: PortKey) throws(Failure) {
     places[key] = nil
-    try keeper.drop(Self.keptName(key))
+    do throws(Failure) { try keeper.drop(Self.keptName(key)) } catch { try restoreKeeper() }
+  }
+
+  // MARK: - The keeper
+
+  /// Readable when the keeper has gone.
+  var keeperDescriptor: Int32 { keeper.descriptor }
+
+  /// Starts a keeper in place of one that was killed, and gives it every device.
+  mutating func restoreKeeper() throws(Failure) {
+    try keeper.reconnect()
+    for (key, place) in places { try keeper.put(place.descriptor, as: Self.keptName(key)) }
+  }
+
+  private mutating func keep(_ key: PortKey) throws(Failure) {
+    guard let place = places[key] else { return }
+    do throws(Failure) { try keeper.put(place.descriptor, as: Self.keptName(key)) } catch {
+      try restoreKeeper()
+    }
   }
 
   /// Removes the device of a port that is no longer declared. Its attachment must be closed.

@@ -103,7 +103,10 @@ extension StreamReceiver.State {
     let sent = MonotonicTime(nanoseconds: record.sentNanoseconds)
     report.longestDelayNanoseconds = max(
       report.longestDelayNanoseconds, now.nanoseconds(since: sent))
-    guard seen.insert(record.sequence) else { return report.duplicated += 1 }
+    guard seen.insert(record.sequence) else {
+      report.duplicated += 1
+      return
+    }
     report.received += 1
     if record.sequence < report.end { report.reordered += 1 }
     report.end = max(report.end, record.sequence + 1)

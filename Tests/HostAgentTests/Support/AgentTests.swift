@@ -14,7 +14,9 @@ import Testing
 import Wire
 
 /// All tests that run real agents.
-@Suite(.serialized, .enabled(if: canRunAgents, "needs root, network namespaces, veth and TAP devices"))
+@Suite(
+  .serialized,
+  .enabled(if: canRunAgents, "needs root, network namespaces, veth and TAP devices"))
 struct AgentTests {}
 
 /// Root may make namespaces and devices; some sandboxes forbid it even to root.

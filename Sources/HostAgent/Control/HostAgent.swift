@@ -29,6 +29,7 @@ public struct HostAgent: ~Copyable {
     let topology = try ControlState.load(options)
     do throws(Failure) {
       try makeDirectory(options.stateDirectory, mode: 0o700)
+      try makeDirectory(options.socketDirectory)
       let threads = try AgentThreads()
       // The API first: its socket is what says that another agent runs, before anything is touched.
       let mailbox = threads.mailbox

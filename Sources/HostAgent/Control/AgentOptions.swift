@@ -23,6 +23,10 @@ public struct AgentOptions: Hashable, Sendable {
     self.host = host
   }
 
+  /// Empty for a socket in the working folder.
+  var socketDirectory: String {
+    socketPath.lastIndex(of: "/").map { String(socketPath[..<$0]) } ?? ""
+  }
   var keeperSocketPath: String { "\(stateDirectory)/keeper.sock" }
   var portsPath: String { "\(stateDirectory)/ports.json" }
   var lastConfigPath: String { "\(stateDirectory)/last-config.yaml" }

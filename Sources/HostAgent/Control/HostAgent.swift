@@ -37,6 +37,7 @@ public struct HostAgent: ~Copyable {
           why: "another agent uses the state folder \(options.stateDirectory)",
           remedy: "end that agent, or choose another --state-dir")
       }
+      try makeDirectory(options.socketDirectory)
       let threads = try AgentThreads()
       // The API first: its socket is what says that another agent runs, before anything is touched.
       let mailbox = threads.mailbox

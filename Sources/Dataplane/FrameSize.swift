@@ -4,20 +4,27 @@ internal import Base
 internal import FrameMemory
 internal import Wire
 
-extension Frame {
-  /// The largest Ethernet payload that this frame puts on a wire, or nil when its metadata is impossible.
+extension FrameBatch {
+  /// The largest Ethernet payload that a frame puts on a wire, or nil when its metadata is impossible.
   ///
   /// A GSO frame of 64 KB is cut into segments before any wire, so that a segment counts: headers up to
   /// and with the transport header, and `segmentBytes`. The header lengths are read from the bytes; the
   /// hint in the metadata is the guest's to set and proves nothing.
   @inline(__always)
-  func largestPayloadBytes(_ bytes: RawSpan) -> Int? {
-    guard offload.needsSegmentation else { return bytes.byteCount - 14 }
-    return segmentPayloadBytes(bytes)
+  func largestPayloadBytes(of index: Int, _ frame: Frame) -> Int? {
+    guard frame.offload.needsSegmentation else { return Int(frame.byteCount) - 14 }
+    return segmentPayloadBytes(of: index)
   }
 
+  /// Reads the frame again: what most frames have no use for is not kept at hand for all.
   @inline(never)
-  private func segmentPayloadBytes(_ bytes: RawSpan) -> Int? {
+  private func segmentPayloadBytes(of index: Int) -> Int? {
+    self[index].segmentPayloadBytes(bytes(of: index))
+  }
+}
+
+extension Frame {
+  fileprivate func segmentPayloadBytes(_ bytes: RawSpan) -> Int? {
     guard offload.segmentBytes > 0, let transport = transportStart(bytes) else { return nil }
     let headerBytes: Int
     switch offload.segmentation {

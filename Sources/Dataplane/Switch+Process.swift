@@ -122,7 +122,7 @@ extension Switch {
     if header.source.isMulticast || header.source == .zero {
       return drop(.malformed, at: ingress, .ingress, &tracer)
     }
-    guard let payloadBytes = frame.largestPayloadBytes(bytes) else {
+    guard let payloadBytes = batch.largestPayloadBytes(of: index, frame) else {
       return drop(.malformed, at: ingress, .ingress, &tracer)
     }
     if payloadBytes > plan.mtu { return drop(.oversize, at: ingress, .ingress, &tracer) }

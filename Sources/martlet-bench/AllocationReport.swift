@@ -4,6 +4,8 @@
 internal import Base
 internal import CAllocationCount
 internal import Dataplane
+internal import Glibc
+internal import Linux
 
 enum AllocationReport {
   static let help = """
@@ -14,7 +16,8 @@ enum AllocationReport {
       --frames   frames of each row (default 10000000)
       --json     JSON instead of a table
     Rows: `unicast`, the pipeline benchmark with 10,000 learned addresses; `mixed`, a switch with two
-    uplinks, VLANs, a trunk, learning and flooding, with link failures, announcements, ageing and drops.
+    uplinks, VLANs, a trunk, learning and flooding, with link failures, announcements, ageing and drops;
+    `attachments` (as root, a twentieth of the frames), a TAP and a packet socket with a switch between.
     """
 
   struct Row {
@@ -36,7 +39,12 @@ enum AllocationReport {
     let frames = try options.number("--frames", default: 10_000_000, in: 1...1_000_000_000_000)
     try options.end()
     try proveCounter()
-    let rows = [try unicast(frames), mixed(frames)]
+    var rows = [try unicast(frames), mixed(frames)]
+    if geteuid() == 0 {
+      rows.append(try attachments(frames / 20))
+    } else {
+      complain("martlet-bench: the row `attachments` is left out: it needs root")
+    }
     if asJSON {
       let values = rows.map { row -> JSONValue in
         [
@@ -48,7 +56,7 @@ enum AllocationReport {
     } else {
       for row in rows {
         let figure = row.allocations == 0 ? "0" : "\(row.perFrame)"
-        print("\(pad(row.name, 8)) \(row.frames) frames, allocations per frame: \(figure)")
+        print("\(pad(row.name, 11)) \(row.frames) frames, allocations per frame: \(figure)")
       }
     }
     return rows.allSatisfy { $0.allocations == 0 }
@@ -71,6 +79,28 @@ enum AllocationReport {
     var done = 0
     while done < frames { done += try benchmark.run(nanoseconds: 10_000_000).frames }
     return Row(name: "unicast", frames: done, allocations: martlet_allocation_count() - before)
+  }
+
+  private static func attachments(_ frames: Int) throws -> Row {
+    let name = "mbench\(ProcessIdentity.current.number)"
+    let namespace = try NetworkNamespace.create(named: name)
+    defer { try? NetworkNamespace.delete(named: name) }
+    var traffic = AttachmentTraffic(try .init(in: namespace))
+    // The kernel, and the first use of each path, may take their time.
+    for _ in 0..<10 { _ = traffic.step() }
+    let before = martlet_allocation_count()
+    var (done, idleSteps) = (0, 0)
+    while done < frames {
+      let step = traffic.step()
+      idleSteps = step == 0 ? idleSteps + 1 : 0
+      guard idleSteps < 1_000 else {
+        throw Failure(
+          "cannot count allocations of the attachments", why: "no frame comes through any more",
+          remedy: "check that this kernel has veth and TAP devices")
+      }
+      done += step
+    }
+    return Row(name: "attachments", frames: done, allocations: martlet_allocation_count() - before)
   }
 
   private static func mixed(_ frames: Int) -> Row {

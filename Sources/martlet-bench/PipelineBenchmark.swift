@@ -62,7 +62,7 @@ struct PipelineBenchmark: ~Copyable {
   }
 
   /// VM ports in VLAN 10, without uplinks.
-  private static func plan(ports: Int, learns: Bool) -> SwitchPlan {
+  static func plan(ports: Int, learns: Bool) -> SwitchPlan {
     let plans = (0..<ports).map { index in
       var port = PortPlan()
       port.kind = .vm

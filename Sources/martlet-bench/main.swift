@@ -11,6 +11,7 @@ let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)
   ("allocations", "allocations per frame: must be zero", AllocationReport.run),
   ("stream", "a paced stream of numbered frames: send or receive it", StreamCommand.run),
   ("blocked", "how long failures and changes block a stream", BlockedReport.run),
+  ("idle", "processor time and memory of a host agent while nobody sends", IdleReport.run),
 ]
 
 let usage =

@@ -37,8 +37,9 @@ function fail(text) {
   exit 2
 }
 
-# Whether a name contains a pattern; `*` in a pattern stands for any text.
+# Whether a name contains a pattern; `*` in a pattern stands for any text. `=NAME` is that name alone.
 function contains(name, pattern,    part, count, i, at) {
+  if (pattern ~ /^=/) return name == substr(pattern, 2)
   count = split(pattern, part, /\*/)
   for (i = 1; i <= count; i++) {
     if (part[i] == "") continue

@@ -57,6 +57,17 @@ public final class NetworkNamespace: Sendable {
     }
   }
 
+  /// Which namespace a name stands for now; nil when there is none of that name.
+  ///
+  /// - Cost: one system call of about a microsecond, against forty for `open`.
+  public static func identity(named name: String) -> Identity? {
+    guard let path = try? path(of: name) else { return nil }
+    var status = stat()
+    // SAFETY: the path is a C string and `status` lives for the call.
+    guard unsafe stat(path, &status) == 0 else { return nil }
+    return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
   /// Opens a namespace by a file of it: `/proc/PID/ns/net`, or a bind mount anywhere.
   public static func open(path: String) throws(Failure) -> NetworkNamespace {
     do throws(Errno) { return try NetworkNamespace(path: path, name: nil) } catch {

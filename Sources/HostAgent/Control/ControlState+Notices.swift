@@ -17,7 +17,7 @@ extension ControlState {
 
   /// Once a second: gives up ports whose VM is gone, and looks for what was missing.
   ///
-  /// - Cost: two system calls a port.
+  /// - Cost: one system call a port.
   mutating func lookAround() {
     for planned in switches {
       for port in planned.ports where taps.hasLost(port.key) { abandon(port, of: planned.name) }

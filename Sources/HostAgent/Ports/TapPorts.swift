@@ -71,8 +71,7 @@ struct TapPorts: ~Copyable, Sendable {
   /// Whether a port was opened in a namespace that has lost its name since.
   func hasLost(_ key: PortKey) -> Bool {
     guard let place = places[key] else { return false }
-    let now = try? NetworkNamespace.open(named: namespacePrefix + key.vm)
-    return now?.identity != place.namespace
+    return NetworkNamespace.identity(named: namespacePrefix + key.vm) != place.namespace
   }
 
   /// Lets go of a device, which stays if it is there. Its attachment closes.

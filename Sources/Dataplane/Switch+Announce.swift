@@ -80,7 +80,9 @@ extension Switch {
       return
     }
     cursor.stage = .learned(place)
-    guard entry.kind == .learned, entry.port == port.rawValue else { return }
+    guard entry.kind == .learned, entry.port == port.rawValue,
+      macs.current(entry, nowSeconds: BatchContext(now: latest).seconds) != nil
+    else { return }
     send(.rarp(key.address), key.vlan, port, &batch, &deliveries)
   }
 

@@ -47,7 +47,7 @@ extension Switch {
     _ tracer: inout some Tracer
   ) -> Bool {
     if entry(of: header.source, vlan, context)?.kind == .static { return true }
-    if macs.learnedCount(ofPort: header.ingress.rawValue) >= Int(port.macLimit) {
+    if macs.dynamicCount(ofPort: header.ingress.rawValue) >= Int(port.macLimit) {
       return port.forwardsBeyondLimit
     }
     let result = macs.learn(

@@ -43,6 +43,7 @@ extension Switch {
   ///
   /// - Returns: when it wants to be called again at the latest, `.never` when only frames matter.
   public mutating func tick(now: MonotonicTime) -> MonotonicTime {
+    latest = max(latest, now)
     updateUplinks(now: now)
     var next = MonotonicTime.never
     for position in plan.uplinks.indices {

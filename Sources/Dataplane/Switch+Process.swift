@@ -65,6 +65,7 @@ extension Switch {
     now: MonotonicTime, tracer: inout some Tracer
   ) -> Int {
     let context = BatchContext(now: now)
+    latest = max(latest, now)
     let fanout = plan.largestFanout
     precondition(fanout <= deliveries.capacity, "the delivery list cannot hold one broadcast")
     var index = start

@@ -28,6 +28,8 @@ public struct Switch: ~Copyable, Sendable {
   var states: FixedArray<PortState>
   var counters: FixedArray<PortCounters>
   var sums = ConservationSums()
+  /// The latest time that was handed in: what is old by it is not announced.
+  var latest = MonotonicTime.zero
   /// Uplinks that may carry frames, one bit for each position.
   var usableUplinks: UInt32 = 0
   /// IP addresses that guests were seen to use, `limits.seenAddressesPerPort` for each port.

@@ -91,11 +91,10 @@ extension MACTable {
   /// Keeps the counts in step with an entry that comes (`by: 1`) or goes (`by: -1`).
   mutating func account(_ entry: MACEntry, by change: Int) {
     count += change
-    switch entry.kind {
-    case .static: staticCount += change
-    case .learned:
-      learnedCounts[Int(entry.port)] = UInt32(Int(learnedCounts[Int(entry.port)]) + change)
-    case .external: break
+    if entry.kind == .static {
+      staticCount += change
+    } else {
+      dynamicCounts[Int(entry.port)] = UInt32(Int(dynamicCounts[Int(entry.port)]) + change)
     }
   }
 }

@@ -13,10 +13,12 @@ extension MACTable {
   /// Forgets what was learned at a port or announced beyond it; its static entries stay.
   ///
   /// - Returns: how many entries went.
-  /// - Cost: a pass over the whole table. For changes of configuration, not for frames.
+  /// - Cost: a pass over the whole table, unless the port has no such entry. For changes of
+  ///   configuration, not for frames.
   @discardableResult
   public mutating func flush(port: UInt16) -> Int {
-    removeAll { _, entry in entry.kind != .static && entry.port == port }
+    guard dynamicCounts[Int(port)] > 0 else { return 0 }
+    return removeAll { _, entry in entry.kind != .static && entry.port == port }
   }
 
   /// Forgets what was learned or announced of an address, in those VLANs for which `isIncluded` holds.

@@ -59,8 +59,8 @@ public struct MACTable: ~Copyable, Sendable {
   var buckets: FixedArray<MACBucket>
   @usableFromInline
   let seed: UInt64
-  /// Learned entries of each port.
-  var learnedCounts: FixedArray<UInt32>
+  /// Entries of each port that are not static.
+  var dynamicCounts: FixedArray<UInt32>
   var staticCount = 0
   var sweepBucket = 0
   /// Meaningless; keeps the compiler from leaving out the reads of `readAhead`.
@@ -77,7 +77,7 @@ public struct MACTable: ~Copyable, Sendable {
     var bucketCount = 8
     while bucketCount < wanted { bucketCount *= 2 }
     buckets = FixedArray(repeating: .empty, count: bucketCount)
-    learnedCounts = FixedArray(repeating: 0, count: portCapacity)
+    dynamicCounts = FixedArray(repeating: 0, count: portCapacity)
   }
 
   /// What the table takes for each possible entry, written out: twice the slots, 16 bytes each.
@@ -87,8 +87,8 @@ public struct MACTable: ~Copyable, Sendable {
     return slots * 16 + portCapacity * 4
   }
 
-  /// Learned entries of a port.
-  public func learnedCount(ofPort port: UInt16) -> Int { Int(learnedCounts[Int(port)]) }
+  /// Learned entries of a port, or external ones of an uplink; expired ones until they are swept.
+  public func dynamicCount(ofPort port: UInt16) -> Int { Int(dynamicCounts[Int(port)]) }
 
   /// Reads the line where a key most likely is, for nothing but to have it in the cache soon.
   ///

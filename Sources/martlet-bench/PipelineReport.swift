@@ -17,10 +17,10 @@ struct PipelineRow {
   var json: JSONValue {
     [
       "kind": .string(kind), "macs": .int(macs), "policies": .int(policies), "rules": 0,
-      "frameBytes": 64, "workers": 1, "framesPerSecond": .double(median.rounded()),
+      "frameBytes": 64, "workers": 1, "framesPerSecond": .int(Int(median.rounded())),
       "nanosecondsPerFrame": .double((1e11 / median).rounded() / 100),
-      "slowestFramesPerSecond": .double(runs[0].rounded()),
-      "fastestFramesPerSecond": .double(runs[runs.count - 1].rounded()),
+      "slowestFramesPerSecond": .int(Int(runs[0].rounded())),
+      "fastestFramesPerSecond": .int(Int(runs[runs.count - 1].rounded())),
     ]
   }
 

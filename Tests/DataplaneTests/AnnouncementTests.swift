@@ -145,6 +145,8 @@ private let v6 = IPv6Address(high: 0xFD00_0010 << 32, low: 1)
     #expect(Set(announced) == Set(([mac(2)] + nested).map { Announced(.rarp($0), 0, vlan: 10) }))
     #expect(announced.count == 21, "each once")
     #expect(net.announce(3).count == 1)
+    net.advance(milliseconds: 301_000)
+    #expect(net.announce(2).count == 1, "idle ones may be elsewhere by now")
   }
 
   @Test(arguments: [1, 2, 3, 7], [1, 2, 64]) func smallBatchesLoseNothing(batch: Int, room: Int) {

@@ -62,7 +62,7 @@ private final class TestTable {
     table.sweep(bucketCount: bucketCount, nowSeconds: nowSeconds)
   }
   func next(_ cursor: inout Int) -> (key: MACKey, entry: MACEntry)? { table.next(&cursor) }
-  func learnedCount(ofPort port: UInt16) -> Int { table.learnedCount(ofPort: port) }
+  func dynamicCount(ofPort port: UInt16) -> Int { table.dynamicCount(ofPort: port) }
 }
 
 private func key(_ address: UInt64, vlan: UInt16 = 1) -> MACKey {
@@ -113,8 +113,8 @@ private func key(_ address: UInt64, vlan: UInt16 = 1) -> MACKey {
       #expect(listed[key]?.port == entry.port, "seed \(seed)")
     }
     for port in 0..<16 as Range<UInt16> {
-      let learned = listed.values.count { $0.kind == .learned && $0.port == port }
-      #expect(table.learnedCount(ofPort: port) == learned, "seed \(seed)")
+      let dynamic = listed.values.count { $0.kind != .static && $0.port == port }
+      #expect(table.dynamicCount(ofPort: port) == dynamic, "seed \(seed)")
     }
   }
 
@@ -148,8 +148,8 @@ private func key(_ address: UInt64, vlan: UInt16 = 1) -> MACKey {
     #expect(table.learn(key(7), port: 1, nowSeconds: 0) == .added)
     #expect(table.learn(key(7), port: 1, nowSeconds: 1) == .known)
     #expect(table.learn(key(7), port: 2, nowSeconds: 1) == .moved)
-    #expect(table.learnedCount(ofPort: 1) == 0)
-    #expect(table.learnedCount(ofPort: 2) == 1)
+    #expect(table.dynamicCount(ofPort: 1) == 0)
+    #expect(table.dynamicCount(ofPort: 2) == 1)
   }
 
   @Test func thePlanWinsOverWhatIsSeen() {
@@ -158,7 +158,7 @@ private func key(_ address: UInt64, vlan: UInt16 = 1) -> MACKey {
     #expect(table.setStatic(key(7), port: 3))
     #expect(table.learn(key(7), port: 1, nowSeconds: 1) == .isStatic)
     #expect(table.find(key(7), nowSeconds: 1_000_000)?.port == 3)
-    #expect(table.learnedCount(ofPort: 1) == 0)
+    #expect(table.dynamicCount(ofPort: 1) == 0)
   }
 
   @Test func anIdleEntryIsForgottenToTheSecond() {
@@ -192,7 +192,7 @@ private func key(_ address: UInt64, vlan: UInt16 = 1) -> MACKey {
     #expect(!table.refresh(key(1), port: 1, nowSeconds: 1_000), "not learned but announced")
     _ = table.setStatic(key(2), port: 1)
     #expect(!table.refresh(key(2), port: 1, nowSeconds: 0), "not learned but planned")
-    #expect(table.learnedCount(ofPort: 1) == 0)
+    #expect(table.dynamicCount(ofPort: 1) == 1)
   }
 
   @Test func oneAddressIsForgottenInSomeVLANs() {

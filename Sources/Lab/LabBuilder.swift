@@ -20,20 +20,14 @@ public struct LabBuilder: Sendable {
 
   /// Agents are this very program, with `host run`.
   public init(directory: LabDirectory = LabDirectory()) {
-    self.init(directory: directory, agentCommand: [Self.ownPath, "host", "run"])
+    self.init(
+      directory: directory, agentCommand: [ProcessIdentity.ownExecutablePath, "host", "run"])
   }
 
   /// For agents of another program.
   package init(directory: LabDirectory, agentCommand: [String]) {
     self.directory = directory
     self.agentCommand = agentCommand
-  }
-
-  /// The file of this program, also when it was replaced on disk meanwhile.
-  private static var ownPath: String {
-    let link = "/proc/self/exe"
-    guard let path = linkTarget(link), !path.hasSuffix(" (deleted)") else { return link }
-    return path
   }
 
   /// Takes the lock of a lab's folder, or says who has it.

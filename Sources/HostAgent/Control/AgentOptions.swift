@@ -1,5 +1,7 @@
 // What `martlet host run` is told.
 
+internal import Linux
+
 /// How an agent runs.
 public struct AgentOptions: Hashable, Sendable {
   public static let defaultSocketPath = "/run/martlet/agent.sock"
@@ -16,7 +18,7 @@ public struct AgentOptions: Hashable, Sendable {
   /// A VM's namespace is this prefix and its name.
   public var namespacePrefix = ""
   /// The program that runs the keeper: `host keep --socket PATH` is added.
-  public var executable = "/proc/self/exe"
+  public var executable = ProcessIdentity.ownExecutablePath
 
   public init(configPath: String, host: String) {
     self.configPath = configPath

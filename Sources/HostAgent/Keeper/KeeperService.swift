@@ -9,6 +9,8 @@ public struct KeeperService: ~Copyable {
   package static let descriptorsMax = 4_096
   /// Without any client for this long, the keeper gives up and its TAPs lose their carrier.
   static let lingerNanoseconds: UInt64 = 3_600 * 1_000_000_000
+  /// A keeper that ends has let go of its lock by then.
+  private static let takeoverNanoseconds: UInt64 = 2_000_000_000
   private static let listenerToken: UInt64 = 0
   private static let signalToken: UInt64 = 1
   private static let clientToken: UInt64 = 2
@@ -25,7 +27,11 @@ public struct KeeperService: ~Copyable {
 
   /// Listens on `path`; fails when another keeper does.
   public init(path: String) throws(Failure) {
-    guard let lock = try FileLock.attempt("\(path).lock") else {
+    let lock: FileLock
+    do throws(Failure) {
+      // A keeper that was killed loses its sockets before its lock: the agent may be that quick.
+      lock = try FileLock.acquire("\(path).lock", timeoutNanoseconds: Self.takeoverNanoseconds)
+    } catch {
       throw Failure(
         "cannot keep descriptors at \(path)", why: "another keeper does",
         remedy: "end the keeper that runs there, or choose another --socket")

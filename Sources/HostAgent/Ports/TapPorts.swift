@@ -12,6 +12,8 @@ internal import Planner
 
 /// Opens and closes the TAPs of a host.
 struct TapPorts: ~Copyable, Sendable {
+  private static let restoreNanoseconds: UInt64 = 3_000_000_000
+
   private var keeper: KeeperClient
   private let namespacePrefix: String
   /// What the keeper had when the agent started, until it is asked for.
@@ -86,7 +88,23 @@ struct TapPorts: ~Copyable, Sendable {
   var keeperDescriptor: Int32 { keeper.descriptor }
 
   /// Starts a keeper in place of one that was killed, and gives it every device.
+  ///
+  /// The socket of a keeper that is just dying still takes a connection, so one failure proves nothing.
   mutating func restoreKeeper() throws(Failure) {
+    var failure: Failure?
+    let isRestored = MonotonicClock.wait(atMostNanoseconds: Self.restoreNanoseconds) {
+      do throws(Failure) {
+        try handOverToKeeper()
+        return true
+      } catch {
+        failure = error
+        return false
+      }
+    }
+    if !isRestored, let failure { throw failure }
+  }
+
+  private mutating func handOverToKeeper() throws(Failure) {
     try keeper.reconnect()
     for (key, place) in places { try keeper.put(place.descriptor, as: Self.keptName(key)) }
   }

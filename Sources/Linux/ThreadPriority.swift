@@ -3,13 +3,15 @@
 internal import Glibc
 
 public enum ThreadPriority {
-  /// Lets the calling thread go before ordinary ones: a nice value of -10.
+  /// Lets the calling thread, and those that it starts from here on, go before ordinary ones.
   ///
-  /// For a thread that others wait for and that sleeps as soon as it can. Not real-time: it still shares
+  /// For threads that others wait for and that sleep as soon as they can. Not real-time: they still share
   /// the processor. Nothing changes without CAP_SYS_NICE; false then.
+  /// - Parameter nice: -1 to -20; lower goes first.
   @discardableResult
-  public static func raise() -> Bool {
+  public static func raise(to nice: Int32) -> Bool {
+    precondition((-20...(-1)).contains(nice), "a raised priority is a negative nice value")
     // On Linux, 0 is the calling thread and not its process: each thread has a nice value.
-    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -10) == 0
+    return setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, nice) == 0
   }
 }

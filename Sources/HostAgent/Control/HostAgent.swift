@@ -29,6 +29,9 @@ public struct HostAgent: ~Copyable {
   /// Fails when the file has errors or another agent serves the socket; then nothing was changed.
   public init(_ options: AgentOptions) throws(ConfigErrors) {
     let topology = try ControlState.load(options)
+    // All threads, and the worker above the others: it would wait for one that is pushed off its
+    // processor while it holds the lock of a mailbox or of the allocator.
+    ThreadPriority.raise(to: -10)
     do throws(Failure) {
       try makeDirectory(options.stateDirectory, mode: 0o700)
       guard let lock = try FileLock.attempt("\(options.stateDirectory)/lock") else {

@@ -28,7 +28,7 @@ final class Worker: Sendable {
         try Thread(named: "worker", owning: parts) { parts in
           // On a busy machine every guest would lose frames while the worker waits for its turn: a TAP
           // holds 1,000 of them.
-          ThreadPriority.raise()
+          ThreadPriority.raise(to: -15)
           var loop = WorkerLoop(parts, mailbox: mailbox, notices: notices)
           loop.run()
         })

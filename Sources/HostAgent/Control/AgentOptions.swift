@@ -13,7 +13,7 @@ public struct AgentOptions: Hashable, Sendable {
   public var host: String
   /// Where the API listens.
   public var socketPath = Self.defaultSocketPath
-  /// Where the agent keeps what must survive it: port ids, the last good configuration.
+  /// Where the agent keeps what must survive it: port ids, the keeper's socket.
   public var stateDirectory = Self.defaultStateDirectory
   /// A VM's namespace is this prefix and its name.
   public var namespacePrefix = ""
@@ -31,5 +31,4 @@ public struct AgentOptions: Hashable, Sendable {
   }
   var keeperSocketPath: String { "\(stateDirectory)/keeper.sock" }
   var portsPath: String { "\(stateDirectory)/ports.json" }
-  var lastConfigPath: String { "\(stateDirectory)/last-config.yaml" }
 }

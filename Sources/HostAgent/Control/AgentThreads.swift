@@ -17,6 +17,7 @@ struct AgentThreads: ~Copyable {
   let signals: SignalDescriptor
 
   init() throws(Failure) {
+    OpenFileLimit.raise()
     do throws(any Error) {
       // Before any other thread starts: they inherit the blocked signals.
       let signals = try SignalDescriptor()

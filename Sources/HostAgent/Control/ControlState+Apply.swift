@@ -2,11 +2,11 @@
 // swaps each switch's plan between two batches.
 //
 //   1 compile        every switch of this host, on copies of the planners; a failure ends it here
-//   2 detach         ports that go or whose device changes
-//   3 swap           the plan; frames of ports that stay never notice
-//   4 attach         new ports and uplinks, each on its own: a port that cannot be attached is down,
+//   2 remember       port ids, for the next start; a disk that is full ends it here
+//   3 detach         ports that go or whose device changes
+//   4 swap           the plan; frames of ports that stay never notice
+//   5 attach         new ports and uplinks, each on its own: a port that cannot be attached is down,
 //                    with its reason in the status, and the others work
-//   5 remember       port ids and the configuration, for the next start
 
 internal import Attachments
 internal import Base
@@ -69,6 +69,7 @@ extension ControlState {
 
   mutating func apply(_ topology: Topology) throws(Failure) {
     let draft = try compile(topology)
+    try remember(draft.directories)
     let old = switches
     for planned in old { detachChanged(planned, in: draft.switches) }
     self.topology = topology
@@ -85,7 +86,6 @@ extension ControlState {
     }
     for planned in switches { attachMissing(planned) }
     if revision == 1 { dropOrphans() }
-    try remember()
   }
 
   private struct Compiled {
@@ -176,10 +176,8 @@ extension ControlState {
     }
   }
 
-  /// Port ids survive a restart, and the last good configuration can be looked at.
-  private func remember() throws(Failure) {
+  /// Port ids survive a restart.
+  private func remember(_ directories: [String: PortDirectory]) throws(Failure) {
     try AtomicFile.write(try JSONText.encode(directories), to: options.portsPath)
-    let text = try readFile(options.configPath, limitBytes: 1 << 20)
-    try AtomicFile.write(text, to: options.lastConfigPath)
   }
 }

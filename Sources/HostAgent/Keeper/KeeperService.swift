@@ -27,6 +27,7 @@ public struct KeeperService: ~Copyable {
 
   /// Listens on `path`; fails when another keeper does.
   public init(path: String) throws(Failure) {
+    OpenFileLimit.raise()
     let lock: FileLock
     do throws(Failure) {
       // A keeper that was killed loses its sockets before its lock: the agent may be that quick.

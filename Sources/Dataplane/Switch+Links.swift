@@ -84,16 +84,15 @@ extension Switch {
 
   private mutating func selectUplink(_ port: PortIndex) {
     let policy = plan.ports[port.index]
-    let current = states[port.index].uplinkPosition
+    // A plan may have moved the uplink to another position, or taken it away.
+    let current = portPlan(states[port.index].uplink)
     let chosen = plan.teams[Int(policy.team)].select(
       portID: policy.id, usable: usableUplinks,
-      current: current == PortState.noUplink ? nil : current)
-    let position = chosen ?? PortState.noUplink
+      current: current.kind == .uplink ? UInt8(current.team) : nil)
     let uplink = chosen.map { plan.uplinks[Int($0)] } ?? .none
-    guard position != current || uplink != states[port.index].uplink else { return }
-    states[port.index].uplinkPosition = position
+    guard uplink != states[port.index].uplink else { return }
     states[port.index].uplink = uplink
-    if chosen != nil { announce(port) }
+    announce(port)
   }
 
   /// Asks the worker to announce a port, if its policy wants that.

@@ -36,8 +36,8 @@ extension Switch {
     _ cursor: inout AnnouncementCursor
   ) {
     let policy = portPlan(port)
-    guard policy.kind == .vm, states[port.index].isAttached, states[port.index].uplink != .none,
-      !policy.isBlocked, !policy.isFenced
+    guard policy.kind == .vm, policy.isOpen, states[port.index].isAttached,
+      states[port.index].uplink != .none
     else {
       cursor.stage = .done
       return

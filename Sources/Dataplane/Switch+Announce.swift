@@ -58,7 +58,8 @@ extension Switch {
     _ batch: inout FrameBatch, _ deliveries: inout DeliveryList, _ cursor: inout AnnouncementCursor
   ) {
     guard let vlan = nextVLAN(of: policy, from: from) else {
-      cursor.stage = policy.learnsMACs ? .learned(0) : .done
+      // Most ports that may learn have nothing behind them: no pass over the table for those.
+      cursor.stage = macs.dynamicCount(ofPort: port.rawValue) > 0 ? .learned(0) : .done
       return
     }
     switch item == 0 ? .send(.rarp(policy.mac)) : addressItem(item - 1, port, policy, vlan) {

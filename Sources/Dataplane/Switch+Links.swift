@@ -39,7 +39,7 @@ extension Switch {
   /// Whether an uplink's link was last told to be up.
   public func isLinkUp(_ port: PortIndex) -> Bool { states[port.index].isLinkUp }
 
-  /// Does what is due: a recovered uplink taken back into its teams, a stretch of the MAC table swept.
+  /// Does what is due: a recovered uplink is taken back into its teams.
   ///
   /// - Returns: when it wants to be called again at the latest, `.never` when only frames matter.
   public mutating func tick(now: MonotonicTime) -> MonotonicTime {

@@ -46,11 +46,18 @@ extension Frame {
     if offload.needsChecksum {
       return offload.checksumStart >= 34 ? Int(offload.checksumStart) : nil
     }
-    guard bytes.byteCount >= 34 else { return nil }
-    switch bytes.big16(12) {
-    case 0x0800: return 14 + Int(bytes.byte(14) & 15) * 4
-    case 0x86DD: return 54
-    default: return nil
+    var network = 14
+    while bytes.byteCount >= network + 20, network <= 14 + Self.innerTagLimit * VLANTag.byteCount {
+      switch bytes.big16(network - 2) {
+      case 0x0800: return network + Int(bytes.byte(network) & 15) * 4
+      case 0x86DD: return network + 40
+      case 0x8100, 0x88A8: network += VLANTag.byteCount
+      default: return nil
+      }
     }
+    return nil
   }
+
+  /// Tags in the bytes, behind the one beside the frame.
+  private static let innerTagLimit = 3
 }

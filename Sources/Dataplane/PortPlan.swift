@@ -58,6 +58,9 @@ public struct PortPlan: Equatable, Sendable, BitwiseCopyable {
 
   public init() {}
 
+  /// Frames may pass, as far as the plan says.
+  var isOpen: Bool { !isBlocked && !isFenced }
+
   /// Where the port's address is in the MAC table: a trunk port owns it in every VLAN.
   var staticKey: MACKey? {
     guard kind == .vm else { return nil }

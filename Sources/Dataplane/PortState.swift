@@ -11,9 +11,7 @@ struct PortState: Sendable, BitwiseCopyable {
   var isLinkUp = false
   /// The link was told at least once; the first "up" is not delayed.
   var isLinkKnown = false
-  /// The position of the uplink that the port's team gives it, `noUplink` when there is none.
-  var uplinkPosition = PortState.noUplink
-  /// The same as a port index: what forwarding reads.
+  /// The uplink that the port's team gives it, `.none` when there is none.
   var uplink = PortIndex.none
   /// The last VLAN that a trunk's guest was seen to use, so that the note is taken once.
   var lastVLAN: UInt16 = .max
@@ -21,6 +19,4 @@ struct PortState: Sendable, BitwiseCopyable {
   var nextSeenAddress: UInt8 = 0
   /// When a link that came up may be used; `never` when it is not waiting.
   var usableAt = MonotonicTime.never
-
-  static let noUplink: UInt8 = .max
 }

@@ -36,8 +36,8 @@ extension Switch {
     _ cursor: inout AnnouncementCursor
   ) {
     let policy = portPlan(port)
-    guard policy.kind == .vm, states[port.index].isAttached, states[port.index].uplink != .none,
-      !policy.isBlocked, !policy.isFenced
+    guard policy.kind == .vm, policy.isOpen, states[port.index].isAttached,
+      states[port.index].uplink != .none
     else {
       cursor.stage = .done
       return
@@ -58,7 +58,8 @@ extension Switch {
     _ batch: inout FrameBatch, _ deliveries: inout DeliveryList, _ cursor: inout AnnouncementCursor
   ) {
     guard let vlan = nextVLAN(of: policy, from: from) else {
-      cursor.stage = policy.learnsMACs ? .learned(0) : .done
+      // Most ports that may learn have nothing behind them: no pass over the table for those.
+      cursor.stage = macs.dynamicCount(ofPort: port.rawValue) > 0 ? .learned(0) : .done
       return
     }
     switch item == 0 ? .send(.rarp(policy.mac)) : addressItem(item - 1, port, policy, vlan) {

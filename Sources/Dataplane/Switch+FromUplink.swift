@@ -33,9 +33,11 @@ extension Switch {
   /// Whether a source address that is in the table is really beyond the uplink; if not, the frame is
   /// one of ours that came back.
   ///
-  /// The plan's addresses are ours without question. A learned one may have moved: it says so itself
-  /// (gratuitous ARP, RARP, unsolicited NA), and then the move is accepted at once, or it has been
-  /// silent here for over a second, which no reflection of its own frame can be.
+  /// The plan's addresses are ours without question. A learned one may have moved. It says so itself
+  /// (gratuitous ARP, RARP, unsolicited NA), and then the move is accepted at once, if it comes by the
+  /// uplink of the port where it was: whatever left by that one comes back by others only, and the
+  /// switch itself announces addresses that are silent. Or it has been silent here for over a second,
+  /// which no reflection of an ordinary frame can be.
   private mutating func isElsewhere(
     _ header: FrameHeader, _ vlan: UInt16, _ known: MACEntry, _ bytes: RawSpan,
     _ context: BatchContext, _ tracer: inout some Tracer
@@ -45,7 +47,11 @@ extension Switch {
     case .external: break
     case .learned:
       let isAnnounced = Announcement(bytes)?.mac == header.source
-      guard isAnnounced || context.seconds &- known.seenSeconds > 1 else { return false }
+      let hasMoved =
+        isAnnounced
+        ? states[Int(known.port)].uplink == header.ingress
+        : context.seconds &- known.seenSeconds > 1
+      guard hasMoved else { return false }
       tracer.record(.movedOut(header.source, vlan: vlan, uplink: header.ingress))
     }
     let key = MACKey(header.source, vlan: vlan)

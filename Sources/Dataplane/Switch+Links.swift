@@ -39,7 +39,7 @@ extension Switch {
   /// Whether an uplink's link was last told to be up.
   public func isLinkUp(_ port: PortIndex) -> Bool { states[port.index].isLinkUp }
 
-  /// Does what is due: a recovered uplink taken back into its teams, a stretch of the MAC table swept.
+  /// Does what is due: a recovered uplink is taken back into its teams.
   ///
   /// - Returns: when it wants to be called again at the latest, `.never` when only frames matter.
   public mutating func tick(now: MonotonicTime) -> MonotonicTime {
@@ -84,16 +84,15 @@ extension Switch {
 
   private mutating func selectUplink(_ port: PortIndex) {
     let policy = plan.ports[port.index]
-    let current = states[port.index].uplinkPosition
+    // A plan may have moved the uplink to another position, or taken it away.
+    let current = portPlan(states[port.index].uplink)
     let chosen = plan.teams[Int(policy.team)].select(
       portID: policy.id, usable: usableUplinks,
-      current: current == PortState.noUplink ? nil : current)
-    let position = chosen ?? PortState.noUplink
+      current: current.kind == .uplink ? UInt8(current.team) : nil)
     let uplink = chosen.map { plan.uplinks[Int($0)] } ?? .none
-    guard position != current || uplink != states[port.index].uplink else { return }
-    states[port.index].uplinkPosition = position
+    guard uplink != states[port.index].uplink else { return }
     states[port.index].uplink = uplink
-    if chosen != nil { announce(port) }
+    announce(port)
   }
 
   /// Asks the worker to announce a port, if its policy wants that.

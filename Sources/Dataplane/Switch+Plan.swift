@@ -63,7 +63,12 @@ extension Switch {
     if !isSameVLAN || !isSameSet || (before.learnsMACs && !after.learnsMACs) {
       macs.flush(port: port.rawValue)
     }
-    if !isSameVLAN { announceAfterVLANChange(port, after) }
+    if !isSameVLAN {
+      announceAfterVLANChange(port, after)
+    } else if after.isOpen && !before.isOpen {
+      // It could not be announced when it was attached.
+      announce(port)
+    }
   }
 
   /// The plan's addresses are authoritative: whatever else was known about them gives way.

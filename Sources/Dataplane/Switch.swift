@@ -5,9 +5,9 @@
 //
 // The way of a frame, and where each step is:
 //
-//   process (Switch+Process)      which kind of port did it come in by?
-//     ├─ VM port (Switch+FromVM)       port state, VLAN admission, size, source address, learning
-//     ├─ uplink  (Switch+FromUplink)   reserved addresses, VLAN, size, reflections, announced moves
+//   process (Switch+Process)      port state, size, VLAN admission; which kind of port is it?
+//     ├─ VM port (Switch+FromVM)       source address, learning
+//     ├─ uplink  (Switch+FromUplink)   reserved addresses, reflections, announced moves
 //     └─ lookup  (Switch+Forward)      one port, the whole VLAN, or the team's uplink
 //          └─ deliver (Switch+Egress)  port state, tag, counters
 //

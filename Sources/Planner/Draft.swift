@@ -68,8 +68,9 @@ struct Draft {
     plan.kind = .uplink
     plan.vlanMode = .trunk
     plan.team = UInt16(position)
-    // Uplinks are numbered apart from VM ports: their ids only have to differ.
-    plan.id = UInt32.max - UInt32(position)
+    // Uplinks are numbered apart from VM ports. Not by position: that changes when an uplink before
+    // this one gets or loses its nic, and another id means another port.
+    plan.id = UInt32.max - UInt32(index.rawValue)
     plans[index.index] = plan
     uplinks.append(
       PlannedUplink(

@@ -214,6 +214,17 @@ private let v6 = IPv6Address(high: 0xFD00_0010 << 32, low: 1)
     #expect(net.takeAnnouncements() == [], "no uplink, nothing to say")
   }
 
+  @Test func aPortThatMayPassFramesAgainIsAnnounced() {
+    let net = TestNetwork(vms: [vm { $0.isFenced = true }, vm { $0.isBlocked = true }, vm()])
+    net.ports[2].isFenced = false
+    net.apply(revision: 2)
+    #expect(net.takeAnnouncements() == [2])
+    net.ports[3].isBlocked = false
+    net.ports[4].isBlocked = true
+    net.apply(revision: 3)
+    #expect(net.takeAnnouncements() == [3])
+  }
+
   @Test func aPlanThatMovesAPortOrItsVLANAnnouncesIt() {
     let net = TestNetwork(vms: [vm(vlan: 10), vm(vlan: 10)])
     net.ports[2].vlan = 20

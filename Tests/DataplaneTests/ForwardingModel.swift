@@ -130,8 +130,11 @@ struct ForwardingModel {
     let address = ModelAddress(mac: frame.source, vlan: vlan)
     let outside = ModelPlace(port: frame.ingress, seconds: seconds, isExternal: true)
     if let place = learned[address] {
-      let isSilent = seconds - place.seconds > 1
-      guard place.isExternal || frame.isAnnouncement || isSilent else { return false }
+      // Nothing comes back by the uplink that it left by.
+      let hasMoved =
+        frame.isAnnouncement
+        ? selected[place.port] == frame.ingress : seconds - place.seconds > 1
+      guard place.isExternal || hasMoved else { return false }
       learned[address] = outside
     } else if frame.isAnnouncement && frame.isGroup {
       learned[address] = outside

@@ -173,6 +173,21 @@ import Wire
     #expect(net.drops(.malformed, at: 2) == 1)
   }
 
+  /// As a nic gives it after GRO: no checksum is left to do, and a second tag is in the bytes.
+  @Test(arguments: [0x8100, 0x88A8] as [UInt16]) func aSecondTagIsPartOfTheSegments(inner: UInt16) {
+    let net = TestNetwork(vms: [trunk()], vlanSets: [.all])
+    var bytes = frame(from: outsider, to: mac(2), etherType: inner, payloadBytes: 40_000)
+    bytes[16] = 0x08
+    bytes[18] = 0x45
+    bytes[38 + 12] = 0x80
+    let tag = VLANTag(vlan: 10)
+    var offload = Offload(segmentation: .tcp4, segmentBytes: 1444)
+    #expect(net.send(bytes, at: 0, tag: tag, offload: offload) == [Sent(2, tag)])
+    offload.segmentBytes = 1445
+    #expect(net.send(bytes, at: 0, tag: tag, offload: offload) == [])
+    #expect(net.drops(.oversize, at: 0) == 1)
+  }
+
   @Test func blockedFencedAndAbsentPortsPassNothing() {
     let net = TestNetwork(vms: [vm { $0.isBlocked = true }, vm { $0.isFenced = true }, vm()])
     #expect(net.send(frame(from: mac(2), to: mac(4)), at: 2) == [])

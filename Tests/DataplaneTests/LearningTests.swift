@@ -157,6 +157,23 @@ extension TestNetwork {
     #expect(net.ports(reaching: nested(1), from: 3) == [0])
   }
 
+  /// What leaves by one uplink of a team comes back by the others, announcements included: the guest's
+  /// own, and those that the switch makes for a guest that is silent.
+  @Test func anAnnouncementOfOurOwnThatComesBackMovesNothing() {
+    let net = TestNetwork(vms: [learner(), vm(vlan: 10)])
+    let tag = VLANTag(vlan: 10)
+    let announcement = bytes(of: .rarp(nested(1)))
+    #expect(net.send(announcement, at: 2) == [Sent(3), Sent(0, tag)])
+    #expect(net.send(announcement, at: 1, tag: tag) == [])
+    net.advance(milliseconds: 5_000)
+    #expect(net.announce(2).contains(Announced(.rarp(nested(1)), 0, vlan: 10)))
+    #expect(net.send(announcement, at: 1, tag: tag) == [])
+    #expect(net.drops(.sourceIsLocal, at: 1) == 2)
+    #expect(net.send(frame(from: outsider, to: nested(1)), at: 0, tag: tag) == [Sent(2)])
+    #expect(net.send(announcement, at: 0, tag: tag).count == 2, "nothing comes back by its own")
+    #expect(net.entries == [nested(1): .external])
+  }
+
   @Test func announcementsOfStrangersAreRememberedAndNothingElse() {
     let net = TestNetwork(vms: [learner { $0.floodsUnknown = true }, vm(vlan: 10)])
     let tag = VLANTag(vlan: 10)

@@ -129,6 +129,19 @@ private func portIDNetwork(
     #expect(net.selection == [1, 1])
   }
 
+  @Test func withoutFailbackAPortStaysWhenItsUplinkChangesItsPosition() {
+    let team = TeamPlan(policy: .explicitFailover, active: [0, 1, 2], failsBack: false)
+    let net = TestNetwork(vms: [vm()], teams: [team], uplinkCount: 3)
+    net.setLink(0, isUp: false)
+    #expect(net.selection == [1])
+    _ = net.takeAnnouncements()
+    net.ports[0].kind = .absent
+    net.teams[0] = TeamPlan(policy: .explicitFailover, active: [0, 1], failsBack: false)
+    net.apply(revision: 2, uplinks: [1, 2], positions: [1: 0, 2: 1])
+    #expect(net.selection == [1])
+    #expect(net.takeAnnouncements() == [], "it did not move")
+  }
+
   @Test func anUplinkThatBecomesUnusedIsLeftAtOnce() {
     let net = network(failsBack: false)
     #expect(net.selection == [0, 0], "its link came up first, and there is no failback")

@@ -89,4 +89,22 @@ import Testing
     let kind = after.makePlan().ports[before.uplinks[0].index.index].kind
     #expect(kind == .absent)
   }
+
+  /// The other uplink keeps its attachment, its link and its counters, though its position changes.
+  @Test func anUplinkStaysUpWhenAnotherLosesOrGetsItsNIC() throws {
+    var planning = Planning()
+    let both = topology(vms: ["a"])
+    let one = both.replacing("uplink1: vmnic0, ", with: "")
+    let uplink = try planning.plan(both).uplinks[1].index
+    let now = MonotonicTime(seconds: 1)
+    var network = Switch(seed: 1)
+    _ = network.apply(try planning.plan(both).makePlan(), now: now)
+    network.setAttached(uplink, true, now: now)
+    network.setLink(uplink, isUp: true, now: now)
+    for text in [one, both] {
+      _ = network.apply(try planning.plan(text).makePlan(), now: now)
+      let (isAttached, isUsable) = (network.isAttached(uplink), network.isUplinkUsable(uplink))
+      #expect(isAttached && isUsable)
+    }
+  }
 }

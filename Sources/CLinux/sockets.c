@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -34,17 +36,26 @@ int clinux_unix_listen(const char *path, int backlog) {
   if (fill_address(&address, path) < 0) return -1;
   int descriptor = socket(AF_UNIX, KIND, 0);
   if (descriptor < 0) return -1;
+  // The file is made with the mode of the socket, so at no moment may another user connect.
+  if (fchmod(descriptor, 0600) < 0) return close_failed(descriptor);
   if (bind(descriptor, (struct sockaddr *)&address, sizeof address) < 0)
     return close_failed(descriptor);
   if (listen(descriptor, backlog) < 0) return close_failed(descriptor);
   return descriptor;
 }
 
-int clinux_unix_connect(const char *path) {
+static int bound_waits(int descriptor, int milliseconds) {
+  struct timeval time = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
+  if (setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) < 0) return -1;
+  return setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
+int clinux_unix_connect(const char *path, int timeout_milliseconds) {
   struct sockaddr_un address;
   if (fill_address(&address, path) < 0) return -1;
   int descriptor = socket(AF_UNIX, KIND, 0);
   if (descriptor < 0) return -1;
+  if (bound_waits(descriptor, timeout_milliseconds) < 0) return close_failed(descriptor);
   if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0)
     return close_failed(descriptor);
   return descriptor;

@@ -7,16 +7,18 @@ public import Model
 
 /// Reads topology files.
 public enum TopologyFile {
-  /// Reads and validates a file. At most `YAMLReader.sizeLimitBytes` of it are read.
+  /// Reads and validates a file.
   public static func load(path: String) throws(ConfigErrors) -> Topology {
-    let bytes: [UInt8]
+    try parse(try bytes(path: path), file: path)
+  }
+
+  /// The bytes of a file, for those who need them beside what they mean: a pipe is read only once, and
+  /// a file may change between two readings. At most `YAMLReader.sizeLimitBytes` are read.
+  public static func bytes(path: String) throws(ConfigErrors) -> [UInt8] {
     do throws(Failure) {
       try refuseUnfit(path)
-      bytes = try readFile(path, limitBytes: YAMLReader.sizeLimitBytes)
-    } catch {
-      throw ConfigErrors(error)
-    }
-    return try parse(bytes, file: path)
+      return try readFile(path, limitBytes: YAMLReader.sizeLimitBytes)
+    } catch { throw ConfigErrors(error) }
   }
 
   /// Reads and validates a text; `file` is its name in messages.

@@ -22,7 +22,8 @@ struct LabAgent: Sendable {
   static func start(
     _ command: [String], host: String, in namespace: NetworkNamespace, folder: LabFolder
   ) throws(Failure) -> LabAgent {
-    try makeDirectory(folder.statePath(host))
+    // Its state folder is made by the agent, for itself alone.
+    try makeDirectory(folder.hostPath(host))
     var start = ChildProcess.Command(
       command + [
         "--config", folder.topologyPath, "--host", host, "--socket", folder.socketPath(host),

@@ -15,8 +15,8 @@ extension LabBuilder {
     file: String, name: String? = nil, timeoutSeconds: Int = timeoutSecondsDefault,
     progress: LabProgress = .silent
   ) throws -> LabSummary {
-    let plan = try plan(file: file, name: name)
-    let text = try readFile(file, limitBytes: YAMLReader.sizeLimitBytes)
+    let text = try TopologyFile.bytes(path: file)
+    let plan = try plan(text, file: file, name: name)
     let folder = directory.folder(of: plan.lab)
     try checkMachine(plan, folder)
     let interruption = try LabInterruption()
@@ -44,10 +44,10 @@ extension LabBuilder {
     }
   }
 
-  /// Reads a file, and checks the name of the lab by the rule for nodes: it is a part of their
+  /// Checks the text of a file, and the name of the lab by the rule for nodes: it is a part of their
   /// namespaces' names.
-  private func plan(file: String, name: String?) throws -> LabPlan {
-    var topology = try TopologyFile.load(path: file)
+  private func plan(_ text: [UInt8], file: String, name: String?) throws -> LabPlan {
+    var topology = try TopologyFile.parse(text, file: file)
     if let name {
       topology.name = name
       // An empty one would be taken for a key that is missing in the file.
@@ -73,7 +73,7 @@ extension LabBuilder {
         what, why: "there is no /dev/net/tun, which gives VMs their nics",
         remedy: "run `modprobe tun`; in a container, start it with --device /dev/net/tun")
     }
-    let longest = plan.topology.hosts.map { folder.socketPath($0.name) }
+    let longest = plan.topology.hosts.map { folder.longestSocketPath($0.name) }
       .max { $0.utf8.count < $1.utf8.count }
     if let longest, longest.utf8.count > LabDirectory.socketPathBytesMax {
       throw Failure(

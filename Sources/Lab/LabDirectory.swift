@@ -56,6 +56,8 @@ struct LabFolder: Hashable, Sendable {
   func socketPath(_ host: String) -> String { "\(hostPath(host))/agent.sock" }
   func logPath(_ host: String) -> String { "\(hostPath(host))/agent.log" }
   func statePath(_ host: String) -> String { "\(hostPath(host))/state" }
+  /// The longest path of a socket that the agent of a host makes: that of its keeper.
+  func longestSocketPath(_ host: String) -> String { "\(statePath(host))/keeper.sock" }
 
   /// Every living process that the lab started.
   func markedProcesses() -> [ProcessIdentity] {

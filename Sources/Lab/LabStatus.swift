@@ -8,7 +8,7 @@ internal import Model
 /// A lab of this machine.
 public struct LabStatus: Hashable, Codable, Sendable {
   public enum State: String, CaseIterable, Hashable, Codable, Sendable {
-    /// A process builds it, or takes it down.
+    /// A process builds it, or takes down what it has built so far.
     case changing
     case running
     /// It was built, and a host agent has died since.

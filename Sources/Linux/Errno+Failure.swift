@@ -21,7 +21,7 @@ extension Errno {
     case EAGAIN, ENOMEM: "free memory, or raise the limit of processes (ulimit -u)"
     case ENAMETOOLONG: "choose a shorter name"
     case EBUSY: "stop what uses it, then try again"
-    case ENOSYS, EOPNOTSUPP: "use a kernel that supports it (Linux 5.11 or later)"
+    case ENOSYS, EOPNOTSUPP: "use a kernel that supports it (Linux 5.10 or later)"
     default: "check the kernel log (dmesg) for more"
     }
   }

@@ -56,9 +56,12 @@ public struct UnixSocket: ~Copyable, Sendable {
   public init(owning descriptor: consuming Descriptor) { socket = descriptor }
 
   /// Connects to a path of at most 107 bytes.
-  public init(connectingTo path: String) throws(Errno) {
+  ///
+  /// - Parameter timeoutMilliseconds: how long connecting, and then each message, may wait for the
+  ///   other end before it fails with EAGAIN; `nil` waits for ever.
+  public init(connectingTo path: String, timeoutMilliseconds: Int32? = nil) throws(Errno) {
     // SAFETY: a C string for the call.
-    let number = unsafe clinux_unix_connect(path)
+    let number = unsafe clinux_unix_connect(path, timeoutMilliseconds ?? 0)
     guard number >= 0 else { throw .current }
     self.init(number)
   }
@@ -113,7 +116,7 @@ public struct UnixSocket: ~Copyable, Sendable {
   }
 }
 
-/// Waits for connections on a path; removes the path when it goes.
+/// Waits for connections of its own user on a path; removes the path when it goes.
 public struct UnixListener: ~Copyable, Sendable {
   private let socket: Descriptor
   public let path: String

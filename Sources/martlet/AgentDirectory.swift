@@ -5,7 +5,7 @@
 //   neither          those of the only running lab; without a lab, agent.sock of the runtime folder
 
 internal import Base
-internal import Glibc
+internal import Lab
 internal import Linux
 
 /// A host agent that can be asked.
@@ -17,8 +17,10 @@ struct Agent: Sendable {
 
 /// Finds agents by their socket files.
 struct AgentDirectory {
+  private let labFolders = LabDirectory()
+
   /// Where labs and agents keep their sockets.
-  var runtimeFolder: String
+  var runtimeFolder: String { labFolders.runtimeFolder }
 
   /// The options that choose agents.
   static let options = [
@@ -26,11 +28,6 @@ struct AgentDirectory {
     Command.Option(name: "host", value: "H", summary: "only this host"),
     Command.Option(name: "socket", value: "PATH", summary: "the socket of one agent"),
   ]
-
-  init() {
-    let environment = ChildProcess.Command.inheritedEnvironment
-    runtimeFolder = environment["MARTLET_RUNTIME_DIRECTORY"] ?? "/run/martlet"
-  }
 
   /// The agents that the options of a command choose; at least one.
   func agents(for invocation: Invocation) throws -> [Agent] {
@@ -54,7 +51,7 @@ struct AgentDirectory {
   }
 
   /// The names of the running labs.
-  var labs: [String] { (try? listDirectory("\(runtimeFolder)/labs"))?.sorted() ?? [] }
+  var labs: [String] { labFolders.names }
 
   /// The only running lab; nothing when none runs.
   func onlyLab() throws(Failure) -> String? {

@@ -22,7 +22,7 @@ enum InspectCommands {
       Column(number: "PORTS") { UInt64($0.portsUsed) },
       Column(number: "REVISION") { $0.revision },
     ],
-    keyWords: "the name of a switch", keys: { [$0.name] }, hosts: \.hosts, switch: \.name,
+    keyWords: "the name of a switch", keys: { [$0.name] }, hosts: \.hosts, switches: { [$0.name] },
     merge: SwitchStatus.summed,
     listExample: .init(line: "martlet switch list", effect: "every switch of the running lab"),
     showExample: .init(line: "martlet switch show dvs1", effect: "its uplinks, and every frame"))
@@ -38,7 +38,7 @@ enum InspectCommands {
       Column("ACTIVE") { $0.policy.teaming.activeUplinks.value.joined(separator: ",") },
       Column("STANDBY") { $0.policy.teaming.standbyUplinks.value.joined(separator: ",") },
     ],
-    keyWords: "the name of a port group", keys: { [$0.name] }, switch: \.switch,
+    keyWords: "the name of a port group", keys: { [$0.name] }, switches: { [$0.switch] },
     merge: PortGroupStatus.summed,
     listExample: .init(line: "martlet portgroup list", effect: "every port group"),
     showExample: .init(
@@ -63,7 +63,7 @@ enum InspectCommands {
     ],
     keyWords: "a port id, a MAC address or a VM",
     keys: { [$0.id] + [$0.mac?.description, $0.vm].compactMap { $0 } },
-    hosts: { [$0.host] }, switch: \.switch,
+    hosts: { [$0.host] }, switches: { [$0.switch] },
     listExample: .init(line: "martlet port list --host host1", effect: "the ports of one host"),
     showExample: .init(
       line: "martlet port show web1", effect: "counters, and drops with their reasons"))
@@ -84,7 +84,7 @@ enum InspectCommands {
       Column(number: "DROPS") { $0.drops.values.reduce(0, &+) },
     ],
     keyWords: "the name of an uplink or of its nic", keys: { [$0.name, $0.nic] },
-    hosts: { [$0.host] }, switch: \.switch,
+    hosts: { [$0.host] }, switches: { [$0.switch] },
     listExample: .init(line: "martlet uplink list", effect: "links and roles on every host"),
     showExample: .init(
       line: "martlet uplink show uplink1 --host host1", effect: "counters of one uplink"))
@@ -102,7 +102,7 @@ enum InspectCommands {
       Column("SWITCH") { $0.switch },
     ],
     keyWords: "a MAC address", keys: { [$0.mac.description] }, hosts: { [$0.host] },
-    switch: \.switch,
+    switches: { [$0.switch] },
     listExample: .init(line: "martlet mac list --switch dvs1", effect: "the MAC table of a switch"),
     showExample: .init(
       line: "martlet mac show 00:50:56:00:00:01", effect: "where each host sees the address"))
@@ -121,6 +121,7 @@ enum InspectCommands {
       Column("STATE") { $0.nics.map(\.state.rawValue).joined(separator: ",") },
     ],
     keyWords: "the name of a VM", keys: { [$0.name] }, hosts: { [$0.host] },
+    switches: { $0.nics.map(\.switch) },
     listExample: .init(
       line: "martlet vm list", effect: "every VM, where it runs and its addresses"),
     showExample: .init(line: "martlet vm show web1", effect: "its nics, ports and uplinks"))

@@ -19,7 +19,7 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
   var keyWords: String
   var keys: @Sendable (Row) -> [String]
   var hosts: (@Sendable (Row) -> [String])?
-  var `switch`: (@Sendable (Row) -> String)?
+  var switches: (@Sendable (Row) -> [String])?
   /// Makes one row of several that agents told about one thing.
   var merge: @Sendable ([Row]) -> [Row] = { $0 }
   var listExample: Command.Example
@@ -27,9 +27,8 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
 
   var commands: [Command] {
     let options =
-      AgentDirectory.options.filter { $0.name != "host" || hosts != nil }
-      + (`switch` == nil
-        ? [] : [.init(name: "switch", value: "S", summary: "only what belongs to this switch")])
+      AgentDirectory.options
+      + [.init(name: "switch", value: "S", summary: "only what belongs to this switch")]
       + Printer.options
     return [
       Command(
@@ -65,7 +64,14 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
 
   /// What all agents know and the filters let through, and why some agents did not answer.
   private func rows(for invocation: Invocation) throws -> ([Row], [Failure]) {
-    let agents = try AgentDirectory().agents(for: invocation)
+    var agents = try AgentDirectory().agents(for: invocation)
+    // Rows that do not say their host, or their switch, cannot be told apart later.
+    if hosts == nil, let name = invocation.options["host"] {
+      agents = try Self.agents(ofHost: name, among: agents)
+    }
+    if switches == nil, let name = invocation.options["switch"] {
+      agents = try Self.agents(withSwitch: name, among: agents)
+    }
     guard var target = HTTPTarget(parsing: path) else {
       preconditionFailure("\(path) is a path of the API")
     }
@@ -77,9 +83,10 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
     if let host = invocation.options["host"], let hosts {
       rows = rows.filter { hosts($0).contains(host) }
     }
-    if let name = invocation.options["switch"], let `switch` {
-      rows = rows.filter { `switch`($0) == name }
-      if rows.isEmpty, failures.isEmpty { try checkSwitch(name, agents) }
+    if let name = invocation.options["switch"], let switches {
+      rows = rows.filter { switches($0).contains(name) }
+      // Nothing on a switch is an answer; nothing on a switch that does not exist is a mistake.
+      if rows.isEmpty, failures.isEmpty { _ = try Self.agents(withSwitch: name, among: agents) }
     }
     return (merge(rows), failures)
   }
@@ -93,17 +100,31 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
     return (told.values.flatMap(\.value), told.failures)
   }
 
-  /// Nothing on a switch is an answer; nothing on a switch that does not exist is a mistake.
-  private func checkSwitch(_ name: String, _ agents: [Agent]) throws(Failure) {
+  private static func agents(ofHost name: String, among agents: [Agent]) throws(Failure)
+    -> [Agent]
+  {
+    let told = AgentClient.ask(
+      agents, .get, HTTPTarget(segments: ["v1", "host"]), as: HostStatus.self)
+    return try choose(told, "host", name) { [$0.name] }
+  }
+
+  private static func agents(withSwitch name: String, among agents: [Agent]) throws(Failure)
+    -> [Agent]
+  {
     let told = AgentClient.ask(
       agents, .get, HTTPTarget(segments: ["v1", "switches"]), as: [SwitchStatus].self)
-    var known: [String] = []
-    for row in told.values.flatMap(\.value) where !known.contains(row.name) {
-      known.append(row.name)
-    }
-    if told.failures.isEmpty, !known.contains(name) {
-      throw Self.notThere("switch", name, among: known)
-    }
+    return try choose(told, "switch", name) { $0.map(\.name) }
+  }
+
+  /// The agents whose answer has a name; at least one.
+  private static func choose<Answer>(
+    _ told: AgentAnswers<Answer>, _ noun: String, _ name: String, _ names: (Answer) -> [String]
+  ) throws(Failure) -> [Agent] {
+    if let failure = told.failures.first { throw failure }
+    let chosen = told.values.filter { names($0.value).contains(name) }.map(\.agent)
+    guard chosen.isEmpty else { return chosen }
+    let known = Set(told.values.flatMap { names($0.value) }).sorted()
+    throw notThere(noun, name, among: known)
   }
 
   private static func notThere(_ noun: String, _ name: String, among known: [String]) -> Failure {

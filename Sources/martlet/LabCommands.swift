@@ -1,11 +1,8 @@
 // `lab up / down / list / exec / graph`: a whole network on this machine.
 
-internal import Base
 internal import ConfigFile
 internal import Glibc
-internal import HTTP
 internal import Lab
-internal import Linux
 internal import Model
 
 enum LabCommands {
@@ -48,6 +45,11 @@ enum LabCommands {
     run: { invocation in
       let builder = LabBuilder()
       if invocation.flags.contains("all") {
+        if let name = invocation.arguments["N"] {
+          throw UsageError(
+            "cannot take \(name) with --all", why: "--all takes down every lab, not only \(name)",
+            remedy: "give one of them")
+        }
         if try builder.downAll(progress: progress).isEmpty { Console.note("no lab is running") }
         return .done
       }
@@ -123,13 +125,5 @@ extension LabCommands {
   /// A live line on a terminal, plain lines elsewhere; on standard error, beside the result.
   private static let progress = LabProgress(isTerminal: isatty(STDERR_FILENO) == 1) {
     Console.show($0)
-  }
-}
-
-/// Commands whose module is not part of this build.
-enum Unconnected {
-  static func failure(_ command: String) -> Failure {
-    Failure(
-      "cannot \(command)", why: "this build does not contain it", remedy: "use a later version")
   }
 }

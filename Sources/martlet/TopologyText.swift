@@ -13,13 +13,12 @@ struct TopologyText {
 
   /// Reads and validates a file; `-` is standard input.
   init(_ path: String) throws {
-    let limitBytes = YAMLReader.sizeLimitBytes
     if path == "-" {
-      bytes = try Self.readStandardInput(limitBytes: limitBytes)
+      bytes = try Self.readStandardInput(limitBytes: YAMLReader.sizeLimitBytes)
       topology = try TopologyFile.parse(bytes, file: "standard input")
     } else {
-      topology = try TopologyFile.load(path: path)
-      bytes = try readFile(path, limitBytes: limitBytes)
+      bytes = try TopologyFile.bytes(path: path)
+      topology = try TopologyFile.parse(bytes, file: path)
     }
   }
 

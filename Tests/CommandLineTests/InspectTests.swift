@@ -53,6 +53,10 @@ import Wire
     ("switch list --switch vSwitch0", 3, "vSwitch0 standard host2 9000 - 0 0 0"),
     ("switch list --host host2", 3, "dvs1 distributed host2 1500 uplink1 1 1 2"),
     ("port list --switch vSwitch0", 1, "ID VM NIC MAC"),
+    ("portgroup list --host host2", 2, "web dvs1 10 1 loadbalance_srcid uplink1 -"),
+    ("vm list --switch dvs1", 3, "web2 host2 eth0"),
+    ("vm list --switch vSwitch0", 1, "NAME HOST NICS"),
+    ("host list --switch vSwitch0", 3, "host2 1 2 1 1 5 42"),
   ])
   func tables(_ line: String, _ count: Int, _ row: String) throws {
     try startLab()
@@ -116,6 +120,9 @@ import Wire
     let host = try runtime.run("port list --host hots1")
     #expect(host.status == 1)
     #expect(host.errors.contains("the hosts are host1, host2; did you mean --host host1?"))
+    let none = try runtime.run("host list --switch dsv1")
+    #expect(none.status == 1 && none.output.isEmpty)
+    #expect(none.errors.contains("cannot find switch dsv1: the known ones are dvs1, vSwitch0; did"))
     let `switch` = try runtime.run("port list --switch dsv1")
     #expect(`switch`.status == 1 && `switch`.output.isEmpty)
     #expect(`switch`.errors.contains("the known ones are dvs1, vSwitch0; did you mean dvs1?"))

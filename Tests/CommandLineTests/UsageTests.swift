@@ -59,6 +59,7 @@ import Testing
     ("lab up", "needs a topology file; for example: martlet lab up"),
     ("lab up a.yaml --timeout soon", "not a whole number from 1 to 3600"),
     ("lab up a.yaml --timeout 0", "not a whole number from 1 to 3600"),
+    ("lab down red --all", "give one of them"),
     ("lab exec web1 ping", "put `--` before the command"),
     ("lab exec web1 --", "nothing follows `--`"), ("lab graph a.yaml -o png", "svg or dot"),
     ("apply", "-f is missing"), ("apply -f a.yaml --host h", "does not have it"),

@@ -60,6 +60,28 @@ extension AgentTests {
     }
   }
 
+  @Test func aChangeThatCannotBeRememberedIsNotMade() throws {
+    try withRig(internalOnly(vms: ["in1"])) { rig in
+      let before = try rig.status("host1").revision
+      let file = try readFile(rig.configPath, limitBytes: 1 << 20)
+      // A folder in the place of the file: no write succeeds, whoever writes.
+      let ports = "\(rig.folder)/host1/ports.json"
+      try removeFile(ports)
+      try makeDirectory(ports)
+      try rig.addNode("in2")
+      let reply = try rig.client("host1").send(
+        .put, HTTPTarget(segments: ["v1", "config"]), body: Array(internalOnly().utf8))
+      #expect(reply.status == 422)
+      #expect(String(decoding: reply.body, as: UTF8.self).contains("cannot write \(ports)"))
+      #expect(try rig.status("host1").revision == before)
+      #expect(try rig.ports("host1").map(\.vm) == ["in1"])
+      #expect(try readFile(rig.configPath, limitBytes: 1 << 20) == file)
+      try removeTree(ports)
+      try rig.change(internalOnly(), on: "host1")
+      #expect(try rig.ports("host1").map(\.vm) == ["in1", "in2"])
+    }
+  }
+
   @Test func hangupReadsTheFileAgain() throws {
     try withRig(internalOnly()) { rig in
       try rig.write(internalOnly(vms: ["in1"]))

@@ -120,6 +120,31 @@ import Testing
     }
   }
 
+  /// The new client is there and the old one gone before the keeper looks: it must not take the words of
+  /// the one for those of the other, and wait for them.
+  @Test func aSilentClientInPlaceOfADeadOneHoldsNobodyUp() throws {
+    let path = "/tmp/\(uniquePrefix())silent.sock"
+    defer { for name in [path, path + ".lock"] { try? removeFile(name) } }
+    var keeper = try ChildProcess(.init([martletProgram, "host", "keep", "--socket", path]))
+    try #require(eventually { (try? UnixSocket(connectingTo: path)) != nil })
+    let number = keeper.identity.number
+    do {
+      let dead = try UnixSocket(connectingTo: path)
+      try #expect(names(dead) == [])
+      kill(number, SIGSTOP)
+      let silent = try UnixSocket(connectingTo: path)
+      withExtendedLifetime(consume dead) {}
+      kill(number, SIGCONT)
+      keeper.send(.terminate)
+      #expect(keeper.wait(timeoutNanoseconds: 5_000_000_000) == .exited(0))
+      withExtendedLifetime(silent.descriptor) {}
+    } catch {
+      _ = keeper.terminate()
+      throw error
+    }
+    _ = keeper.terminate()
+  }
+
   @Test func refusesMoreThanItsBound() throws {
     var limit = rlimit()
     // SAFETY: one structure that lives for the call.

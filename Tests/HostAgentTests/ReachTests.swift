@@ -39,6 +39,8 @@ extension AgentTests {
       #expect(try rig.uplinks("host1").isEmpty)
       let port = try rig.port("host1", "in1")
       #expect(port.teamUplink == nil)
+      let rows = try rig.client("host1").request(.get, HTTPTarget(segments: ["v1", "ports"]))
+      #expect(String(decoding: rows, as: UTF8.self).contains(#""teamUplink":null"#), "every key")
       #expect(try rig.switches("host1").map(\.kind) == [.standard, .standard])
       try rig.expectConservation("host1")
     }

@@ -1,6 +1,7 @@
 // An agent that is killed, ended or started twice: what the guest notices, which is nothing.
 
 import Base
+import Glibc
 import HTTP
 import Linux
 import Model
@@ -52,6 +53,7 @@ extension AgentTests {
       let monitor = try LinkMonitor(in: rig.namespace("in1"))
       try first.kill()
       #expect(eventually { rig.keeper("host1").map { $0 != first } ?? false })
+      #expect(ProcessIdentity(process: first.number) != first, "waited for: it is no zombie")
       try rig.addNode("in2")
       try rig.change(internalOnly(), on: "host1")
       #expect(try rig.port("host1", "in2").state == .up)
@@ -61,6 +63,31 @@ extension AgentTests {
       try rig.waitForPorts("host1")
       #expect(try monitor.readEvents() == [])
       #expect(rig.keeper("host1") != nil)
+    }
+  }
+
+  @Test func aKeeperThatHangsIsReplaced() throws {
+    try withRig(internalOnly(vms: ["in1"])) { rig in
+      let hung = try #require(rig.keeper("host1"))
+      defer { _ = try? hung.kill() }
+      let monitor = try LinkMonitor(in: rig.namespace("in1"))
+      try #require(kill(hung.number, SIGSTOP) == 0)
+      try rig.addNode("in2")
+      try rig.change(internalOnly(), on: "host1")
+      #expect(try rig.port("host1", "in2").state == .up)
+      #expect(!hung.isAlive)
+      #expect(try monitor.readEvents() == [], "the agent has the devices meanwhile")
+    }
+  }
+
+  @Test func aLogFileHasABound() throws {
+    try withRig(internalOnly(vms: ["in1"])) { rig in
+      // SAFETY: a C string for the call.
+      try #require(unsafe truncate(rig.logPath("host1"), 9 << 20) == 0)
+      let keeper = try #require(rig.keeper("host1"))
+      try keeper.kill()
+      #expect(eventually { rig.log("host1").contains("the keeper of TAP descriptors is gone") })
+      #expect(try readFile(rig.logPath("host1"), limitBytes: 1 << 20).count < 4096)
     }
   }
 

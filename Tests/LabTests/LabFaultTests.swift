@@ -129,6 +129,23 @@ struct LabFaultTests {
     fixture.expectNothingLeft()
   }
 
+  @Test("a folder too deep for the sockets of an agent and its keeper makes nothing")
+  func socketsThatDoNotFit() throws {
+    let fixture = LabFixture()
+    // The agent's own socket has the 107 bytes that a path may have.
+    let rest = "/labs/\(fixture.lab)/hosts/host1/agent.sock".utf8.count
+    let room = 107 - rest - fixture.runtime.utf8.count - 1
+    let deep = "\(fixture.runtime)/\(String(repeating: "x", count: room))"
+    let failure = #expect(throws: Failure.self) {
+      try LabBuilder(
+        directory: LabDirectory(runtimeFolder: deep),
+        agentCommand: [try #require(program), "host", "run"]
+      ).up(file: "\(topologies)/standard-switch.yaml", name: fixture.lab)
+    }
+    #expect(failure?.why.contains("too long for a socket") == true, "\(failure?.why ?? "")")
+    fixture.expectNothingLeft()
+  }
+
   @Test("somebody else's namespace is not touched")
   func foreignNamespace() throws {
     let fixture = LabFixture()

@@ -51,12 +51,31 @@ struct LabCase: CustomTestStringConvertible {
 
 @Suite("labs", .enabled(if: program != nil, needsProgram), .serialized)
 struct LabLifeTests {
+  @Test("a file that can be read only once is enough: a pipe")
+  func fromAPipe() throws {
+    let fixture = LabFixture()
+    var command = try fixture.command([])
+    let program = command.arguments[0]
+    command.arguments = [
+      "bash", "-c", #""$0" lab up <(cat "$1") --name "$2""#, program,
+      "\(topologies)/standard-switch.yaml", fixture.lab,
+    ]
+    let up = try ChildProcess.run(command)
+    #expect(up.ending == .exited(0), "\(up.errors)")
+    #expect(try fixture.run("lab", "down", fixture.lab).status == 0)
+    fixture.expectNothingLeft()
+  }
+
   @Test("a shipped topology comes up, is listed, carries frames, and goes", arguments: LabCase.all)
   func lives(_ given: LabCase) throws {
     let fixture = LabFixture()
     let up = try fixture.up(given.file)
     #expect(up.output.contains("lab \(fixture.lab) runs"))
     #expect(up.output.contains("martlet lab down \(fixture.lab)"))
+    // Whoever reaches the keeper has the devices of all VMs.
+    let state = try ChildProcess.run(
+      .init(["stat", "-c", "%a", "\(fixture.folder)/hosts/host1/state"]))
+    #expect(state.output == "700\n")
     let list = try fixture.run("lab", "list", "-o", "json")
     #expect(list.output.contains("\"name\": \"\(fixture.lab)\""))
     #expect(list.output.contains("\"state\": \"running\""))

@@ -172,6 +172,28 @@ struct UnixSocketTests {
     #expect(result)
   }
 
+  @Test("a socket's file is for its owner alone, and an end that says nothing is not waited for")
+  func ownersAndWaits() throws {
+    try withFolder { folder in
+      let listener = try UnixListener(path: "\(folder)/socket", backlog: 1)
+      var status = stat()
+      // SAFETY: the path is a C string, and `status` lives for the call.
+      try #require(unsafe lstat(listener.path, &status) == 0)
+      #expect(status.st_mode & 0o777 == 0o600)
+      let client = try UnixSocket(connectingTo: listener.path, timeoutMilliseconds: 20)
+      do {
+        _ = try client.receive()
+        Issue.record("nothing was sent")
+      } catch { #expect(error as? Errno == .again) }
+      // Nobody accepts: the third does not fit into the backlog.
+      let second = try UnixSocket(connectingTo: listener.path, timeoutMilliseconds: 20)
+      #expect(throws: Errno.again) {
+        _ = try UnixSocket(connectingTo: listener.path, timeoutMilliseconds: 20)
+      }
+      withExtendedLifetime((client.descriptor, second.descriptor)) {}
+    }
+  }
+
   @Test("paths: gone with the listener, refused when taken or too long")
   func paths() throws {
     try withFolder { folder in

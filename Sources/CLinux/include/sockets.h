@@ -7,8 +7,10 @@ enum { CLINUX_PASSED_MAX = 16 };
 
 // All sockets are SOCK_SEQPACKET and close-on-exec. ENAMETOOLONG for a path over 107 bytes.
 int clinux_unix_pair(int descriptors[2]);
+// The file is for its owner alone, whatever the umask.
 int clinux_unix_listen(const char *path, int backlog);
-int clinux_unix_connect(const char *path);
+// Connecting, sending and receiving wait at most so long, and then fail with EAGAIN; 0 waits for ever.
+int clinux_unix_connect(const char *path, int timeout_milliseconds);
 int clinux_unix_accept(int listener);
 int clinux_unix_peer(int socket, pid_t *process, uid_t *user, gid_t *group);
 

@@ -26,7 +26,9 @@ enum AgentAPI {
       _ name: String, _ rows: @escaping @Sendable (borrowing ControlState) -> [Row]
     ) {
       router.on(.get, "/v1/\(name)") { _ throws(Failure) in
-        .json(try ask(mailbox) { rows($0) })
+        var values: [JSONValue] = []
+        for row in try ask(mailbox, { rows($0) }) { values.append(try withEveryKey(row)) }
+        return .json(JSONValue.array(values))
       }
     }
     list("switches") { $0.switchStatuses() }
@@ -36,7 +38,7 @@ enum AgentAPI {
     list("macs") { $0.macStatuses() }
     list("vms") { $0.vmStatuses() }
     router.on(.get, "/v1/host") { _ throws(Failure) in
-      .json(try ask(mailbox) { $0.hostStatus() })
+      .json(try withEveryKey(try ask(mailbox) { $0.hostStatus() }))
     }
     router.on(.post, "/v1/reload") { _ throws(Failure) in try reload(mailbox) }
     router.on(.put, "/v1/config") { request throws(Failure) in try configure(request, mailbox) }
@@ -50,6 +52,15 @@ enum AgentAPI {
       return .json(["flushed": count])
     }
     return router
+  }
+
+  /// An object with all its keys, as `-o json` has it: what is nothing is null.
+  private static func withEveryKey(_ row: some Encodable) throws(Failure) -> JSONValue {
+    do { return try JSONValue(encoding: row) } catch {
+      throw Failure(
+        "cannot write \(type(of: row)) as JSON", why: "\(error)",
+        remedy: "report this with what you asked for")
+    }
   }
 
   private static func ask<Value: Sendable>(

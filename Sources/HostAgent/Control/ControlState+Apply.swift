@@ -2,7 +2,8 @@
 // swaps each switch's plan between two batches.
 //
 //   1 compile        every switch of this host, on copies of the planners; a failure ends it here
-//   2 remember       port ids, for the next start; a disk that is full ends it here
+//   2 remember       port ids, and a configuration that was sent, for the next start; a disk that is
+//                    full ends it here
 //   3 detach         ports that go or whose device changes
 //   4 swap           the plan; frames of ports that stay never notice
 //   5 attach         new ports and uplinks, each on its own: a port that cannot be attached is down,
@@ -33,8 +34,7 @@ extension ControlState {
     do throws(Failure) {
       let changes = ConfigChanges.between(switches, try compile(topology).switches)
       if isTrial { return changes }
-      try AtomicFile.write(text, to: options.configPath)
-      try apply(topology)
+      try apply(topology, from: text)
       return changes
     } catch { throw ConfigErrors(error) }
   }
@@ -67,9 +67,13 @@ extension ControlState {
     return try JSONText.decode([String: PortDirectory].self, from: text)
   }
 
-  mutating func apply(_ topology: Topology) throws(Failure) {
+  /// Makes a topology what runs. When this throws, nothing has changed.
+  ///
+  /// - Parameter text: what it was read from, to be kept in place of the configuration file.
+  mutating func apply(_ topology: Topology, from text: [UInt8]? = nil) throws(Failure) {
     let draft = try compile(topology)
     try remember(draft.directories)
+    if let text { try AtomicFile.write(text, to: options.configPath) }
     let old = switches
     for planned in old { detachChanged(planned, in: draft.switches) }
     self.topology = topology

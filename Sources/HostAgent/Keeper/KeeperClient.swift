@@ -4,36 +4,72 @@ internal import Base
 internal import Linux
 
 /// A connection to the keeper, which is started when it does not answer.
+///
+/// A keeper that hangs costs a bounded wait, because the agent's control thread asks it, and is then
+/// ended: it is of no use, and would keep the next one from starting.
 struct KeeperClient: ~Copyable, Sendable {
   private static let startNanoseconds: UInt64 = 5_000_000_000
+  private static let answerMilliseconds: Int32 = 2_000
+  /// A process may still be ending when its socket is closed already.
+  private static let endNanoseconds: UInt64 = 200_000_000
 
   private let path: String
   private let command: [String]
   private var socket: UnixSocket
+  /// The keeper, if this agent started it: who starts a process has to wait for its end.
+  private var child: ChildProcess?
 
   /// Connects to the keeper at `path`; starts one with `command` when there is none.
   init(path: String, starting command: [String]) throws(Failure) {
     self.path = path
     self.command = command
-    socket = try Self.connect(path, command)
+    child = nil
+    if let socket = Self.connect(path) {
+      self.socket = socket
+    } else {
+      var child = try Self.start(command)
+      socket = try Self.connect(path, to: &child)
+      self.child = consume child
+    }
   }
 
   /// Readable when the keeper has gone: it speaks only when it is asked.
   var descriptor: Int32 { socket.descriptor }
 
   /// Finds or starts a keeper again, which has nothing yet.
-  mutating func reconnect() throws(Failure) { socket = try Self.connect(path, command) }
+  mutating func reconnect() throws(Failure) {
+    _ = child?.wait(timeoutNanoseconds: Self.endNanoseconds)
+    if let socket = Self.connect(path) {
+      self.socket = socket
+      return
+    }
+    var child = try Self.start(command)
+    socket = try Self.connect(path, to: &child)
+    self.child = consume child
+  }
 
-  private static func connect(_ path: String, _ command: [String]) throws(Failure) -> UnixSocket {
-    if let socket = try? UnixSocket(connectingTo: path) { return socket }
+  private static func connect(_ path: String) -> UnixSocket? {
+    try? UnixSocket(connectingTo: path, timeoutMilliseconds: answerMilliseconds)
+  }
+
+  private static func start(_ command: [String]) throws(Failure) -> ChildProcess {
     var keeper = ChildProcess.Command(command)
     keeper.startsSession = true
-    _ = try ChildProcess(keeper)
+    return try ChildProcess(keeper)
+  }
+
+  /// Waits until a keeper that was just started listens, or has ended.
+  private static func connect(_ path: String, to child: inout ChildProcess) throws(Failure)
+    -> UnixSocket
+  {
     var failure = Errno.notFound
     var connected: UnixSocket?
-    _ = MonotonicClock.wait(atMostNanoseconds: Self.startNanoseconds) {
-      do throws(Errno) { connected = try UnixSocket(connectingTo: path) } catch { failure = error }
-      return connected != nil
+    _ = MonotonicClock.wait(atMostNanoseconds: startNanoseconds) {
+      do throws(Errno) {
+        connected = try UnixSocket(
+          connectingTo: path, timeoutMilliseconds: answerMilliseconds)
+      } catch { failure = error }
+      return connected != nil || child.wait(timeoutNanoseconds: 0) != nil
     }
     guard let connected else {
       throw failure.failure(
@@ -59,7 +95,7 @@ struct KeeperClient: ~Copyable, Sendable {
         if let descriptor = message.takeDescriptor() { body(name, descriptor) }
       }
       throw .noProcess
-    } catch { throw Self.lost(error) }
+    } catch { throw lost(error) }
   }
 
   private func exchange(_ request: KeeperRequest, descriptors: [Int32] = []) throws(Failure) {
@@ -68,7 +104,7 @@ struct KeeperClient: ~Copyable, Sendable {
       try socket.send(request.bytes, descriptors: descriptors)
       guard let message = try socket.receive() else { throw .noProcess }
       answer = KeeperAnswer(message.bytes)
-    } catch { throw Self.lost(error) }
+    } catch { throw lost(error) }
     guard answer == .ok else {
       throw Failure(
         "cannot keep a descriptor", why: "the keeper answered \(answer)",
@@ -76,9 +112,13 @@ struct KeeperClient: ~Copyable, Sendable {
     }
   }
 
-  private static func lost(_ error: Errno) -> Failure {
-    error.failure(
+  private func lost(_ error: Errno) -> Failure {
+    if error == .again, let hung = try? socket.peer().process {
+      _ = try? ProcessIdentity(process: hung)?.kill()
+    }
+    return Failure(
       "lost the keeper of TAP descriptors",
+      why: error == .again ? "it did not answer and was ended" : error.description,
       remedy: "restart the agent: guests keep their devices, their links may blink")
   }
 }

@@ -61,9 +61,12 @@ public struct KeeperService: ~Copyable {
       let isAlone = client == nil
       let found = poller.wait(timeoutNanoseconds: isAlone ? Self.lingerNanoseconds : nil)
       if found == 0 && isAlone { return }
-      for index in 0..<poller.count {
+      events: for index in 0..<poller.count {
         switch poller[index].token {
-        case Self.listenerToken: welcome()
+        case Self.listenerToken:
+          welcome()
+          // What else was found may be about the client that went: the next round finds it again.
+          break events
         case Self.signalToken: isStopping = true
         default: serve()
         }

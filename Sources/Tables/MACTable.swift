@@ -6,9 +6,9 @@
 // Pagh and Rodler 2001; four slots a bucket, Erlingsson et al. 2006); there are twice as many slots as
 // entries allowed, so that this is rare and a path is found within a few steps.
 //
-// Bounds: `capacity` entries in all. Full means `.full`: the caller decides (drop or forward unlearned);
-// no entry is thrown out for a new one, because a guest that invents addresses must not make the switch
-// forget those of others. Static entries may use the slots beyond `capacity`.
+// Bounds: `capacity` learned and external entries. Full means `.full`: the caller decides (drop or forward
+// unlearned); no entry is thrown out for a new one, because a guest that invents addresses must not make
+// the switch forget those of others. Static entries, one for each port, use the slots beyond `capacity`.
 //
 // Ageing is exact for the reader: an entry older than `ageingSeconds` is not found, whether or not the
 // sweep has removed it.
@@ -73,18 +73,22 @@ public struct MACTable: ~Copyable, Sendable {
     self.capacity = capacity
     self.ageingSeconds = ageingSeconds
     self.seed = seed
-    let wanted = (capacity * 2 + 3) / 4
-    var bucketCount = 8
-    while bucketCount < wanted { bucketCount *= 2 }
-    buckets = FixedArray(repeating: .empty, count: bucketCount)
+    let slots = Self.slotCount(capacity: capacity, portCapacity: portCapacity)
+    buckets = FixedArray(repeating: .empty, count: slots / 4)
     dynamicCounts = FixedArray(repeating: 0, count: portCapacity)
   }
 
-  /// What the table takes for each possible entry, written out: twice the slots, 16 bytes each.
+  /// What the table takes: 16 bytes for each slot, 4 for each port.
   public static func memoryBytes(capacity: Int, portCapacity: Int) -> Int {
+    slotCount(capacity: capacity, portCapacity: portCapacity) * 16 + portCapacity * 4
+  }
+
+  /// A power of two: twice the entries allowed, and half as many again as with every port's own address.
+  private static func slotCount(capacity: Int, portCapacity: Int) -> Int {
+    let wanted = max(capacity * 2, (capacity + portCapacity) * 3 / 2)
     var slots = 32
-    while slots < capacity * 2 { slots *= 2 }
-    return slots * 16 + portCapacity * 4
+    while slots < wanted { slots *= 2 }
+    return slots
   }
 
   /// Learned entries of a port, or external ones of an uplink; expired ones until they are swept.

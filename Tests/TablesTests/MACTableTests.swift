@@ -134,6 +134,17 @@ private func key(_ address: UInt64, vlan: UInt16 = 1) -> MACKey {
     #expect(table.count == 1)
   }
 
+  @Test(arguments: [4, 1_000] as [UInt64])
+  func everyPortHasRoomForItsAddressHoweverSmallTheTable(capacity: UInt64) {
+    let table = TestTable(capacity: Int(capacity), portCapacity: 1_056, seed: 3)
+    for address in 1...capacity {
+      #expect(table.learn(key(address), port: 1, nowSeconds: 0) == .added)
+    }
+    for port in 0..<1_056 as Range<UInt16> {
+      #expect(table.setStatic(key(0x0050_5600_0000 + UInt64(port)), port: port))
+    }
+  }
+
   @Test func theSameAddressInTwoVLANsIsTwoEntries() {
     let table = TestTable(capacity: 8, portCapacity: 4, seed: 1)
     _ = table.learn(key(7, vlan: 10), port: 1, nowSeconds: 0)
@@ -161,13 +172,36 @@ private func key(_ address: UInt64, vlan: UInt16 = 1) -> MACKey {
     #expect(table.dynamicCount(ofPort: 1) == 0)
   }
 
-  @Test func anIdleEntryIsForgottenToTheSecond() {
+  /// Also when the 32 bits of the seconds begin anew in between.
+  @Test(arguments: [0, 1_000, .max - 300, .max - 100, .max] as [UInt32])
+  func anIdleEntryIsForgottenToTheSecond(start: UInt32) {
     let table = TestTable(capacity: 8, portCapacity: 4, ageingSeconds: 300, seed: 1)
-    _ = table.learn(key(7), port: 1, nowSeconds: 1_000)
-    #expect(table.find(key(7), nowSeconds: 1_300) != nil)
-    #expect(table.find(key(7), nowSeconds: 1_301) == nil)
-    table.sweep(bucketCount: table.bucketCount, nowSeconds: 1_301)
+    _ = table.learn(key(7), port: 1, nowSeconds: start)
+    table.sweep(bucketCount: table.bucketCount, nowSeconds: start &+ 300)
+    #expect(table.find(key(7), nowSeconds: start &+ 300) != nil)
+    #expect(table.find(key(7), nowSeconds: start &+ 301) == nil)
+    table.sweep(bucketCount: table.bucketCount, nowSeconds: start &+ 301)
     #expect(table.count == 0)
+    #expect(table.dynamicCount(ofPort: 1) == 0)
+  }
+
+  /// Static entries may use every slot, so they can fill a table until entries have to move for them.
+  @Test(arguments: 1...8 as ClosedRange<UInt64>)
+  func entriesThatMoveForOthersAreStillFound(seed: UInt64) {
+    var random = SeededRandom(seed: seed)
+    let table = TestTable(capacity: 256, portCapacity: 4, seed: seed)
+    let slots = table.bucketCount * 4
+    var held: [MACKey: UInt16] = [:]
+    for _ in 0..<slots {
+      let key = key(.random(in: 1..<1 << 48, using: &random))
+      let port = UInt16.random(in: 0..<4, using: &random)
+      if table.setStatic(key, port: port) { held[key] = port }
+      #expect(table.count == held.count, "seed \(seed)")
+    }
+    #expect(held.count > slots * 9 / 10, "seed \(seed)")
+    for (key, port) in held {
+      #expect(table.find(key, nowSeconds: 0)?.port == port, "seed \(seed)")
+    }
   }
 
   @Test func theZeroAddressIsNeitherStoredNorFound() {

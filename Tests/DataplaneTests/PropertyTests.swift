@@ -75,6 +75,8 @@ private struct Configurations {
     if frame.payloadBytes == 46, chance(15) {
       frame.isAnnouncement = true
       frame.destination = 0xFFFF_FFFF_FFFF
+      // What a port has learned, and what comes back of it.
+      if chance(50) { frame.source = pick(strangers) }
     }
     return frame
   }

@@ -11,6 +11,9 @@ internal import Linux
 
 /// A bound and listening socket, and the file that names it.
 struct UnixListener: ~Copyable {
+  /// Others hold the lock for as long as it takes to make a socket.
+  private static let lockNanoseconds: UInt64 = 2_000_000_000
+
   let path: String
   private(set) var socket: Descriptor?
   private let device: UInt
@@ -83,8 +86,14 @@ struct UnixListener: ~Copyable {
         remedy: "make the folder first")
     }
     let descriptor = Descriptor(owning: number)
-    while flock(number, LOCK_EX) != 0 {
-      guard Errno.current == .interrupted else { throw failure(path, Errno.current.description) }
+    // Whoever may read the folder may lock it, so the wait has a bound.
+    let isLocked = MonotonicClock.wait(atMostNanoseconds: lockNanoseconds) {
+      flock(number, LOCK_EX | LOCK_NB) == 0
+    }
+    guard isLocked else {
+      throw Failure(
+        "cannot listen on \(path)", why: "another process holds the lock of folder \(folder)",
+        remedy: "wait for it, or see which one it is: `fuser -v \(folder)`")
     }
     return descriptor
   }

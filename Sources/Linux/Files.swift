@@ -129,7 +129,10 @@ public enum AtomicFile {
   }
 
   private static func writeDurably(_ bytes: [UInt8], to path: String, mode: UInt32) throws(Errno) {
-    let file = try Descriptor(opening: path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
+    // What has this name is of a process that was killed, or a trap: a link to another's file.
+    // SAFETY: a C string for the call.
+    _ = unsafe unlink(path)
+    let file = try Descriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL, mode: mode)
     try file.write(bytes)
     guard fsync(file.number) == 0 else { throw .current }
   }

@@ -55,6 +55,21 @@ import Testing
     #expect(folder.socketMode == nil)
   }
 
+  /// Any user who may read the folder may do that.
+  @Test func aFolderThatIsLockedIsNotWaitedForForEver() throws {
+    let path = folder.socketPath
+    let end = try #require(path.lastIndex(of: "/"))
+    switch try DirectoryLock.attempt(String(path[..<end]), creating: false) {
+    case .held(let lock):
+      let failure = #expect(throws: Failure.self) { _ = try serve() }
+      #expect(failure?.why.hasPrefix("another process holds the lock of folder") == true)
+      withExtendedLifetime(lock) {}
+    case .busy: Issue.record("nobody else knows the folder")
+    case .missing: Issue.record("the folder is missing")
+    }
+    try serve().stop()
+  }
+
   @Test(arguments: ["", "/no/such/folder/s", "/tmp/" + String(repeating: "x", count: 110)])
   func aPathThatCannotBeIsRefused(_ path: String) {
     let failure = #expect(throws: Failure.self) { _ = try serve(path) }

@@ -88,30 +88,68 @@ struct LabFaultTests {
     fixture.expectNothingLeft()
   }
 
+  private static let good = """
+    apiVersion: martlet/v1
+    kind: Topology
+    name: x
+    physicalSwitches: [{ name: tor1 }]
+    hosts: [{ name: host1, nics: { vmnic0: tor1, vmnic1: tor1 } }]
+    distributedSwitches:
+      - name: dvs1
+        uplinks: [uplink1, uplink2]
+        hosts: [{ name: host1, uplinks: { uplink1: vmnic0, uplink2: vmnic1 } }]
+        portgroups: [{ name: web, vlan: 10 }]
+    vms:
+      - { name: vm1, host: host1, nics: [{ portgroup: web, mac: "00:50:56:00:00:01" }] }
+      - { name: vm2, host: host1, nics: [{ portgroup: web, mac: "00:50:56:00:00:02" }] }
+
+    """
+
+  /// The place, the mistake, and after a semicolon what to do: those of one slip in a good file.
   @Test(
     "bad input makes nothing",
     arguments: [
-      ("apiVersion: martlet/v1\nkind: Topology\nname: x\nhots: []\n", "unknown"),
-      ("apiVersion: martlet/v1\nkind: [", ":3:1:"), ("", ":1:1:"),
+      ("vlan: 10", "vlam: 10", ":10:31: ", "unknown key `vlam`"),
+      ("vlan: 10", "vlan: 4095", ":10:37: ", "has no VLAN 4095"),
+      ("vlan: 10", "vlan: { trunk: [9-1] }", ":10:47: ", "the VLAN range `9-1` is reversed"),
+      ("56:00:00:02", "56:00:00:01", ":13:61: ", "is already used by nic 1 of VM vm1"),
+      ("\"00:50:56:00:00:02", "\"01:50:56:00:00:02", ":13:61: ", "is a multicast address"),
       (
-        """
-        apiVersion: martlet/v1
-        kind: Topology
-        name: x
-        hosts: [{ name: host1 }]
-        vms: [{ name: vm1, host: host1, nics: [{ portgroup: nowhere }] }]
-        """, "nowhere"
+        "vm2, host: host1, nics: [{ portgroup: web", "vm2, host: host1, nics: [{ portgroup: wbe",
+        ":13:51: ", "wbe"
       ),
+      ("uplink2: vmnic1", "uplink2: vmnic0", ":9:", "vmnic0"),
+      ("vlan: 10 }]", "vlan: 10 }", ":11:1: ", "YAML"), (good, "", ":1:1: ", "the file is empty"),
     ])
-  func badFile(text: String, words: String) throws {
+  func badFile(old: String, new: String, place: String, words: String) throws {
+    try #require(Self.good.contains(old))
+    try expectRefused(place, words) { path in
+      try appendToFile(Array(Self.good.replacing(old, with: new).utf8), path)
+    }
+  }
+
+  @Test("a file of 10 MB makes nothing")
+  func hugeFile() throws {
+    try expectRefused(":1:1: ", "it has 10485760 bytes, more than 1048576") { path in
+      try appendToFile([], path)
+      // SAFETY: a C string for the call.
+      try #require(unsafe truncate(path, 10 << 20) == 0)
+    }
+  }
+
+  private func expectRefused(_ place: String, _ words: String, _ write: (String) throws -> Void)
+    throws
+  {
     let fixture = LabFixture()
     let path = "/tmp/\(fixture.lab).yaml"
-    try appendToFile(Array(text.utf8), path)
+    try write(path)
     defer { try? removeFile(path) }
     let outcome = try fixture.run("lab", "up", path, "--name", fixture.lab)
     #expect(outcome.status == 1)
-    #expect(outcome.errors.contains(path))
-    #expect(outcome.errors.contains(words))
+    #expect(outcome.errors.hasPrefix(path + place), "\(outcome.errors)")
+    #expect(outcome.errors.contains("martlet: error: "))
+    #expect(outcome.errors.contains(words), "\(outcome.errors)")
+    #expect(outcome.errors.contains("; "), "what to do")
     fixture.expectNothingLeft()
   }
 

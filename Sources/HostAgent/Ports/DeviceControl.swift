@@ -39,11 +39,6 @@ enum DeviceControl {
 
   /// The speed that a nic of the host claims; nil when its driver knows none.
   static func speedMbps(_ nic: String) -> Int? {
-    guard let text = try? readFileIfPresent("/sys/class/net/\(nic)/speed", limitBytes: 32) else {
-      return nil
-    }
-    // The driver's "unknown" is -1.
-    let digits = String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-    return Int(digits).flatMap { $0 > 0 ? $0 : nil }
+    do throws(Errno) { return try LinkQuery().speedMbps(nic) } catch { return nil }
   }
 }

@@ -20,13 +20,10 @@ public enum ReceiveResult: Equatable, Sendable {
 public struct TransmitResult: Equatable, Sendable {
   /// Deliveries that the device did not take; each has its `failure` set.
   public var failures: Int
-  /// The kernel refused in a way that suggests that the link is down: look at the carrier now.
-  public var linkSuspect: Bool
   public var isGone: Bool
 
-  public init(failures: Int = 0, linkSuspect: Bool = false, isGone: Bool = false) {
+  public init(failures: Int = 0, isGone: Bool = false) {
     self.failures = failures
-    self.linkSuspect = linkSuspect
     self.isGone = isGone
   }
 }
@@ -106,7 +103,7 @@ public protocol Attachment: AnyObject {
   var offloads: OffloadSet { get }
   var offloadCounters: OffloadCounters { get }
   var receiveDrops: ReceiveDrops { get }
-  /// Frames that the kernel dropped because we did not read in time; one system call to look.
+  /// Frames that the kernel dropped because we did not read in time, ever; one system call to look.
   var kernelDrops: UInt64 { get }
 
   /// Moves waiting frames into the batch.

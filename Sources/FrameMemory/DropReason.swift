@@ -49,7 +49,7 @@ public enum DropReason: UInt8, CaseIterable, Sendable, BitwiseCopyable {
   case attachmentFull
   /// A checksum or segmentation that was asked for cannot be made from these bytes.
   case checksum
-  /// No memory is left to hold the frame.
+  /// No memory was left to hold the frame: the kernel's buffer of an uplink was full.
   case noBuffer
   /// The destination is the port that the frame came from.
   case hairpin

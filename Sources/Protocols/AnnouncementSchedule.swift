@@ -67,7 +67,7 @@ public struct AnnouncementSchedule: ~Copyable, Sendable {
   }
 
   /// When `next` may have something: `.never` when nothing is scheduled.
-  public func deadline(now: MonotonicTime) -> MonotonicTime {
+  public var deadline: MonotonicTime {
     guard count > 0 else { return .never }
     var earliest = MonotonicTime.never
     for port in entries.indices { earliest = min(earliest, entries[port].due) }

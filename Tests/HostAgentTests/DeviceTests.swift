@@ -7,6 +7,7 @@ import Model
 import Netlink
 import Rig
 import Testing
+import Wire
 
 extension AgentTests {
   @Test func aMissingNamespaceIsWaitedFor() throws {
@@ -24,6 +25,31 @@ extension AgentTests {
       #expect(try rig.status("host1").message == nil)
       for vm in ["in1", "in2"] { try rig.address(vm) }
       #expect(eventually { rig.reaches("in1", "10.0.99.2") })
+    }
+  }
+
+  @Test func whatTheKernelDropsWhileTheAgentCannotReadIsCounted() throws {
+    try withRig(twoHosts()) { rig in
+      #expect(eventually { rig.reaches("web1", "10.0.10.3") })
+      let agent = "\(rig.agent("host2").number)"
+      // A socket holds some ten thousands of small frames; the agent of the receiver stands still.
+      _ = try ChildProcess.run(ChildProcess.Command(["kill", "-STOP", agent]))
+      let address = try #require(IPv4Address("10.0.10.3"))
+      var options = StreamSender.Options(to: address)
+      options.framesPerSecond = 60_000
+      let sender = try StreamSender(options, in: rig.namespace("web1"))
+      let isEnough = eventually { sender.report.offered > 90_000 }
+      sender.stop()
+      _ = try ChildProcess.run(ChildProcess.Command(["kill", "-CONT", agent]))
+      #expect(isEnough)
+      let isCounted = try eventually {
+        try rig.uplinks("host2").contains { $0.drops["noBuffer"] ?? 0 > 0 }
+      }
+      let drops = try rig.uplinks("host2").map(\.drops)
+      #expect(isCounted, "\(drops)")
+      let sums = try rig.switches("host2").map(\.conservation)
+      let holds = sums.allSatisfy { $0.holds }
+      #expect(holds, "\(sums)")
     }
   }
 

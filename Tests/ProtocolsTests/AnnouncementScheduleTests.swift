@@ -14,7 +14,7 @@ private final class TestSchedule {
   func schedule(_ port: Int, now: MonotonicTime) { schedule.schedule(port, now: now) }
   func cancel(_ port: Int) { schedule.cancel(port) }
   func next(now: MonotonicTime) -> Int? { schedule.next(now: now) }
-  func deadline(now: MonotonicTime) -> MonotonicTime { schedule.deadline(now: now) }
+  var deadline: MonotonicTime { schedule.deadline }
 
   /// Every announcement, millisecond by millisecond.
   func run(from start: UInt64, to end: UInt64) -> [(milliseconds: UInt64, port: Int)] {
@@ -36,7 +36,7 @@ private final class TestSchedule {
     #expect(log.map(\.milliseconds) == [1_000, 1_050, 1_200, 1_450, 1_800])
     #expect(log.allSatisfy { $0.port == 3 })
     #expect(schedule.count == 0)
-    #expect(schedule.deadline(now: MonotonicTime(milliseconds: 3_000)) == .never)
+    #expect(schedule.deadline == .never)
   }
 
   @Test func anotherChangeStartsTheRoundsAnew() {
@@ -75,9 +75,9 @@ private final class TestSchedule {
     let start = MonotonicTime(milliseconds: 500)
     for port in 0..<200 { schedule.schedule(port, now: start) }
     while schedule.next(now: start) != nil {}
-    let paced = schedule.deadline(now: start)
+    let paced = schedule.deadline
     #expect(paced == MonotonicTime(milliseconds: 510))
     while schedule.next(now: paced) != nil {}
-    #expect(schedule.deadline(now: paced) == MonotonicTime(milliseconds: 550))
+    #expect(schedule.deadline == MonotonicTime(milliseconds: 550))
   }
 }

@@ -107,14 +107,10 @@ extension PacketAttachment {
     on error: Int32, _ result: inout TransmitResult
   ) -> (reason: DropReason, concernsAll: Bool) {
     switch error {
-    case EAGAIN, ENOBUFS, ENOMEM, EINTR:
-      // Past the queueing discipline, a lost carrier looks like a full queue (dev_direct_xmit).
-      if socket.options.bypassesQueueing { result.linkSuspect = true }
-      return (.attachmentFull, error == EAGAIN)
+    // Past the queueing discipline, a lost carrier looks like a full queue too (dev_direct_xmit).
+    case EAGAIN, ENOBUFS, ENOMEM, EINTR: return (.attachmentFull, error == EAGAIN)
     case EMSGSIZE: return (.oversize, false)
-    case ENETDOWN, EIO:
-      result.linkSuspect = true
-      return (.portDown, true)
+    case ENETDOWN, EIO: return (.portDown, true)
     case ENXIO, ENODEV, EBADF:
       result.isGone = true
       return (.portDown, true)

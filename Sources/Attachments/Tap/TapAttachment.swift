@@ -134,10 +134,8 @@ extension TapAttachment {
   private func reason(of error: Int32, _ result: inout TransmitResult) -> DropReason {
     switch error {
     case EAGAIN, ENOBUFS, ENOMEM, EINTR: return .attachmentFull
-    case EIO, ENETDOWN:
-      // The guest took its device down.
-      result.linkSuspect = true
-      return .portDown
+    // The guest took its device down.
+    case EIO, ENETDOWN: return .portDown
     case EBADFD, ENODEV, EBADF:
       result.isGone = true
       return .portDown

@@ -24,6 +24,7 @@ final class SwitchRuntime {
   private var announcements: AnnouncementSchedule
   /// What each attachment had dropped on receive when it was last asked.
   private var countedDrops: [ReceiveDrops]
+  private var countedKernelDrops: [UInt64]
   /// Things that the control thread must look into.
   var notices: [Notice] = []
 
@@ -42,6 +43,7 @@ final class SwitchRuntime {
     network = Switch(limits: limits, seed: seed)
     attachments = Array(repeating: nil, count: limits.ports)
     countedDrops = Array(repeating: ReceiveDrops(), count: limits.ports)
+    countedKernelDrops = Array(repeating: 0, count: limits.ports)
     deliveries = DeliveryList(capacity: Self.deliveryCapacity, portCapacity: limits.ports)
     redirected = DeliveryList(capacity: WorkerState.batchFrames, portCapacity: limits.ports)
     announcements = AnnouncementSchedule(portCapacity: limits.ports)
@@ -50,6 +52,7 @@ final class SwitchRuntime {
   func attach(_ attachment: any Attachment, to port: PortIndex, now: MonotonicTime) {
     attachments[port.index] = attachment
     countedDrops[port.index] = attachment.receiveDrops
+    countedKernelDrops[port.index] = attachment.kernelDrops
     network.setAttached(port, true, now: now)
   }
 
@@ -105,6 +108,19 @@ final class SwitchRuntime {
     countedDrops[port.index] = total
   }
 
+  /// Counts what the kernel had to drop because an attachment was not read fast enough.
+  ///
+  /// Once a second, not once a batch: it costs a system call for each uplink.
+  func countKernelDrops() {
+    for index in attachments.indices {
+      guard let attachment = attachments[index] else { continue }
+      let total = attachment.kernelDrops
+      network.recordReceiveDrops(
+        total - countedKernelDrops[index], at: PortIndex(index), reason: .noBuffer)
+      countedKernelDrops[index] = total
+    }
+  }
+
   // MARK: - Time
 
   /// Does what is due: recovered uplinks, announcements. Returns when there is more to do.
@@ -112,7 +128,7 @@ final class SwitchRuntime {
     let next = network.tick(now: now)
     while let port = network.nextPortToAnnounce() { announcements.schedule(port.index, now: now) }
     while let port = announcements.next(now: now) { announce(PortIndex(port), &batch, now) }
-    return min(next, announcements.deadline(now: now))
+    return min(next, announcements.deadline)
   }
 
   private func announce(_ port: PortIndex, _ batch: inout FrameBatch, _ now: MonotonicTime) {

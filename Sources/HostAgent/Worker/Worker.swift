@@ -59,7 +59,7 @@ private struct WorkerParts: ~Copyable, Sendable {
 
 /// The loop and what it works on; made and kept on the worker's thread.
 private struct WorkerLoop: ~Copyable {
-  /// Old MAC table entries are cleared away this often.
+  /// Old MAC table entries are cleared away, and the kernel's drops counted, this often.
   private static let sweepNanoseconds: UInt64 = 1_000_000_000
 
   private var state: WorkerState
@@ -111,7 +111,10 @@ private struct WorkerLoop: ~Copyable {
     for index in state.runtimes.indices {
       let runtime = state.runtimes[index]
       deadline = min(deadline, runtime.tick(&state.batch, now: now))
-      if isSweepDue { runtime.network.sweepMACs(now: now) }
+      if isSweepDue {
+        runtime.network.sweepMACs(now: now)
+        runtime.countKernelDrops()
+      }
       if runtime.network.macCount > 0 { deadline = min(deadline, nextSweep) }
     }
     return deadline

@@ -54,10 +54,13 @@ extension PacketAttachment {
         sent += count
         continue
       }
-      let verdict = verdict(on: errno, &result)
-      if verdict.reason == .malformed, repeatInSoftware(sent, batch, deliveries) {
-        sent += 1
-        continue
+      var verdict = verdict(on: errno, &result)
+      if verdict.reason == .malformed {
+        guard let error = repeatInSoftware(sent, batch, deliveries) else {
+          sent += 1
+          continue
+        }
+        verdict = self.verdict(on: error, &result)
       }
       let end = verdict.concernsAll ? pendingCount : sent + 1
       for index in sent..<end {
@@ -86,20 +89,23 @@ extension PacketAttachment {
   }
 
   /// The kernel did not take the metadata of a message: do the work here and send what comes of it.
+  ///
+  /// - Returns: nil when all of it was sent, else the error number that it met; EINVAL when there is nothing
+  ///   left to do here.
   private func repeatInSoftware(
     _ index: Int, _ batch: borrowing FrameBatch, _ deliveries: borrowing DeliveryList
-  ) -> Bool {
-    guard let tally = pending[index].tally, tally.isPassed else { return false }
+  ) -> Int32? {
+    guard let tally = pending[index].tally, tally.isPassed else { return EINVAL }
     let plan = EgressPlan(batch, deliveries[pending[index].entry], [])
-    if case .refuse = plan.work { return false }
+    if case .refuse = plan.work { return EINVAL }
     for segment in 0..<plan.frameCount {
       let pieceCount = spareSlot.fill(0, plan, segment: segment, from: batch)
       // SAFETY: as in `enqueue`.
       unsafe spareMessage.offer(0, spareSlot.pieces(of: 0), count: pieceCount)
-      guard spareMessage.send(descriptor, 0..<1) == 1 else { return false }
+      guard spareMessage.send(descriptor, 0..<1) == 1 else { return errno }
     }
     offloadCounters.count(plan.tally)
-    return true
+    return nil
   }
 
   /// What an error number of sending means, and whether the rest would meet it too.

@@ -16,11 +16,8 @@ internal import Model
 
 /// Answers requests with the control thread's help.
 enum AgentAPI {
-  static func respond(to request: HTTPRequest, _ mailbox: Mailbox<ControlState>) -> HTTPResponse {
-    router(mailbox).respond(to: request)
-  }
-
-  private static func router(_ mailbox: Mailbox<ControlState>) -> HTTPRouter {
+  /// The routes of an agent; made once, used by every request.
+  static func router(_ mailbox: Mailbox<ControlState>) -> HTTPRouter {
     var router = HTTPRouter()
     func list<Row: Encodable & Sendable>(
       _ name: String, _ rows: @escaping @Sendable (borrowing ControlState) -> [Row]

@@ -44,9 +44,8 @@ public struct HostAgent: ~Copyable {
       let threads = try AgentThreads()
       // The API first: its socket is what says that another agent runs, before anything is touched.
       let mailbox = threads.mailbox
-      let server = try HTTPServer(socketPath: options.socketPath) {
-        AgentAPI.respond(to: $0, mailbox)
-      }
+      let router = AgentAPI.router(mailbox)
+      let server = try HTTPServer(socketPath: options.socketPath) { router.respond(to: $0) }
       var isReady = false
       // Whoever asked meanwhile gets an answer: the server cannot end while one waits.
       defer { if !isReady { mailbox.close() } }

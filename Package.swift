@@ -7,8 +7,8 @@
 //   F6  Lab   Rig
 //   F5  HostAgent
 //   F4  Attachments   Netlink   ConfigFile   HTTP   Planner
-//   F3  Dataplane   Protocols   Model
-//   F2  FrameMemory   Tables   Linux
+//   F3  Dataplane   Model
+//   F2  FrameMemory   Tables   Protocols   Linux
 //   F1  Base   Wire
 //   F0  CLinux   CNetlink   CPcap   CYAML   CMicrohttpd   CCurl   CAllocationCount
 
@@ -65,10 +65,10 @@ let floors: [Target] = [
   // F2
   module("FrameMemory", ["Base", "Wire"]),
   module("Tables", ["Base", "Wire"]),
+  module("Protocols", ["Base", "Wire"]),
   module("Linux", ["Base", "CLinux"]),
   // F3
-  module("Dataplane", ["Base", "Wire", "FrameMemory", "Tables"]),
-  module("Protocols", ["Base", "Wire"]),
+  module("Dataplane", ["Base", "Wire", "FrameMemory", "Tables", "Protocols"]),
   module("Model", ["Base", "Wire"]),
   // F4
   module("Attachments", ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "CPcap"]),

@@ -65,7 +65,7 @@ let floors: [Target] = [
   // F2
   module("FrameMemory", ["Base", "Wire"]),
   module("Tables", ["Base", "Wire"]),
-  module("Protocols", ["Base", "Wire"]),
+  module("Protocols", ["Base", "Wire", "Tables"]),
   module("Linux", ["Base", "CLinux"]),
   // F3
   module("Dataplane", ["Base", "Wire", "FrameMemory", "Tables", "Protocols"]),
@@ -115,7 +115,7 @@ let suites: [Target] = [
   tests("TablesTests", ["Base", "Wire", "Tables"]),
   tests("LinuxTests", ["Base", "Linux"]),
   tests("DataplaneTests", ["Base", "Wire", "FrameMemory", "Tables", "Dataplane"]),
-  tests("ProtocolsTests", ["Base", "Wire", "Protocols"]),
+  tests("ProtocolsTests", ["Base", "Wire", "Tables", "Protocols"]),
   tests("ModelTests", ["Base", "Wire", "Model"]),
   tests("AttachmentsTests", ["Base", "Wire", "FrameMemory", "Linux", "Netlink", "Attachments"]),
   tests("NetlinkTests", ["Base", "Wire", "Linux", "Netlink"]),

@@ -18,15 +18,18 @@ public struct Delivery: Sendable, BitwiseCopyable {
   public var frame: UInt16
   /// What the attachment found: nil when it took the frame, else why not.
   public var failure: DropReason?
+  /// What the filter of the port changes in the bytes; see `FrameBatch.mark`.
+  public var rewrite: Rewrite
   /// The tag to put into the bytes, `none` for an untagged frame.
   public var tag: VLANTag
   @usableFromInline
   var next: Int32
 
   @inlinable
-  init(frame: UInt16, tag: VLANTag, next: Int32) {
+  init(frame: UInt16, tag: VLANTag, rewrite: Rewrite, next: Int32) {
     self.frame = frame
     self.tag = tag
+    self.rewrite = rewrite
     self.next = next
     failure = nil
   }
@@ -48,12 +51,19 @@ public struct DeliveryList: ~Copyable, Sendable {
   var touched: FixedArray<PortIndex>
   @usableFromInline
   var touchedPorts = 0
+  /// The ports of which a delivery has a rewrite.
+  @usableFromInline
+  var rewritten: FixedArray<Bool>
+  /// Any delivery has a rewrite.
+  public private(set) var hasRewrites = false
 
   /// Room for `capacity` deliveries to ports below `portCapacity`.
   public init(capacity: Int, portCapacity: Int) {
     precondition(capacity <= Int(Int32.max), "too many deliveries")
     self.capacity = capacity
-    pool = FixedArray(repeating: Delivery(frame: 0, tag: .none, next: -1), count: capacity)
+    pool = FixedArray(
+      repeating: Delivery(frame: 0, tag: .none, rewrite: .none, next: -1), count: capacity)
+    rewritten = FixedArray(repeating: false, count: portCapacity)
     firsts = FixedArray(repeating: -1, count: portCapacity)
     lasts = FixedArray(repeating: -1, count: portCapacity)
     touched = FixedArray(repeating: .none, count: portCapacity)
@@ -72,9 +82,11 @@ public struct DeliveryList: ~Copyable, Sendable {
 
   /// Adds a delivery at the end of `port`'s list. Traps when full: ask `freeCapacity` first.
   @inlinable @inline(__always)
-  public mutating func append(frame: UInt16, to port: PortIndex, tag: VLANTag) {
+  public mutating func append(
+    frame: UInt16, to port: PortIndex, tag: VLANTag, rewrite: Rewrite = .none
+  ) {
     let entry = Int32(truncatingIfNeeded: used)
-    pool[used] = Delivery(frame: frame, tag: tag, next: -1)
+    pool[used] = Delivery(frame: frame, tag: tag, rewrite: rewrite, next: -1)
     used &+= 1
     let last = lasts[port.index]
     if last < 0 {
@@ -85,7 +97,18 @@ public struct DeliveryList: ~Copyable, Sendable {
       pool[Int(last)].next = entry
     }
     lasts[port.index] = entry
+    if rewrite != .none { noteRewrite(at: port) }
   }
+
+  @usableFromInline
+  mutating func noteRewrite(at port: PortIndex) {
+    rewritten[port.index] = true
+    hasRewrites = true
+  }
+
+  /// Whether a delivery to `port` has a rewrite: then mark before sending, and unmark after.
+  @inlinable
+  public func hasRewrites(at port: PortIndex) -> Bool { hasRewrites && rewritten[port.index] }
 
   /// The `index`-th port that has deliveries; traps outside `0..<touchedCount`.
   public func touchedPort(_ index: Int) -> PortIndex {
@@ -116,6 +139,10 @@ public struct DeliveryList: ~Copyable, Sendable {
     for index in 0..<touchedCount {
       firsts[touched[index].index] = -1
       lasts[touched[index].index] = -1
+    }
+    if hasRewrites {
+      for index in 0..<touchedCount { rewritten[touched[index].index] = false }
+      hasRewrites = false
     }
     touchedPorts = 0
     used = 0

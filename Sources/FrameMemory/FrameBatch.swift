@@ -35,6 +35,8 @@ public struct FrameBatch: ~Copyable {
   let memory: UnsafeMutableRawPointer
   @usableFromInline
   var frames: FixedArray<Frame>
+  /// What marking overwrote in each frame, while the frames of one port are sent.
+  var marks: FixedArray<FrameMark>
   public private(set) var count = 0
 
   /// Makes an empty batch for `capacity` frames of at most `frameCapacityBytes`.
@@ -49,6 +51,7 @@ public struct FrameBatch: ~Copyable {
     unsafe memory = .allocate(byteCount: capacity * slotBytes, alignment: 64)
     frames = FixedArray(
       repeating: Frame(offset: 0, byteCount: 0, ingress: .none), count: capacity)
+    marks = FixedArray(repeating: .none, count: capacity)
   }
 
   // SAFETY: allocated by `init`, and no span outlives the batch.

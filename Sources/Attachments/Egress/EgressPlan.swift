@@ -18,10 +18,6 @@ struct EgressPlan: BitwiseCopyable {
     case refuse(DropReason)
   }
 
-  /// The most segments that one frame may become: 64 KiB in payloads of 48 bytes, the smallest that
-  /// Linux would agree on (TCP_MIN_MSS). More is an attack on whoever has to cut it.
-  static let segmentLimit = 1366
-
   let frame: Int
   let tag: VLANTag
   /// The metadata that goes along, before the tag is put in.
@@ -81,22 +77,15 @@ struct EgressPlan: BitwiseCopyable {
   /// and cannot behind a VLAN tag.
   private mutating func planSegments(_ batch: borrowing FrameBatch) {
     segmentBytes = Int(offload.segmentBytes)
-    guard segmentBytes > 0,
-      let layout = TransportLayout(of: batch.bytes(of: frame), offload: offload)
+    guard let layout = TransportLayout(of: batch.bytes(of: frame), offload: offload),
+      let count = layout.segmentCount(segmentBytes: segmentBytes)
     else {
-      work = .refuse(.checksum)
-      return
-    }
-    let count = (layout.payloadBytes + segmentBytes - 1) / segmentBytes
-    let packetBytes =
-      layout.payloadOffset - layout.networkOffset + min(segmentBytes, layout.payloadBytes)
-    guard count <= Self.segmentLimit, packetBytes <= Int(UInt16.max) else {
       work = .refuse(.checksum)
       return
     }
     work = .segment
     self.layout = layout
-    frameCount = max(count, 1)
+    frameCount = count
   }
 }
 

@@ -150,13 +150,14 @@ extension GatherSlots {
   ) -> Int {
     guard let layout = plan.layout else { preconditionFailure("a plan to segment has a layout") }
     let bytes = batch.bytes(of: plan.frame)
-    let cut = SegmentCut(layout: layout, segmentBytes: plan.segmentBytes, index: segment)
+    let cut = SegmentCut(
+      layout: layout, segmentBytes: plan.segmentBytes, segments: segment..<segment + 1)
     var pieceCount = putVirtioHeader(slot, .none)
     let headerBytes = layout.payloadOffset + (plan.tag.isPresent ? VLANTag.byteCount : 0)
     // SAFETY: `headerLimitBytes` and a tag fit behind `headersOffset` (checked in `init`).
     let address = unsafe scratch(of: slot) + Self.headersOffset
     var headers = unsafe MutableRawSpan(_unsafeStart: address, byteCount: headerBytes)
-    cut.writeHeaders(of: bytes, tag: plan.tag, into: &headers)
+    cut.writeHeaders(of: bytes, tag: plan.tag, checksum: .whole, into: &headers)
     unsafe put(slot, &pieceCount, address, headerBytes)
     put(slot, &pieceCount, batch, plan.frame, cut.payload)
     return pieceCount

@@ -8,35 +8,46 @@
 // Nil means: these bytes are not what the metadata says. Fragments never are.
 
 internal import Base
-internal import FrameMemory
 internal import Wire
 
 /// The measured headers of a TCP or UDP frame. All offsets from the first byte of the frame.
-struct TransportLayout: BitwiseCopyable {
-  /// The longest headers that can be segmented behind; what a slot of `GatherSlots` has room for.
-  static let headerLimitBytes = 504
+public struct TransportLayout: Sendable, BitwiseCopyable {
+  /// The longest headers that can be segmented behind; whoever writes headers has room for these.
+  public static let headerLimitBytes = 504
+  /// The most segments that one frame may become: 64 KiB in payloads of 48 bytes, the smallest that
+  /// Linux would agree on (TCP_MIN_MSS). More is an attack on whoever has to cut it.
+  public static let segmentLimit = 1366
   private static let tagLimit = 3
 
-  private(set) var networkOffset = Ethernet.headerBytes
-  private(set) var transportOffset = 0
-  private(set) var payloadOffset = 0
+  public private(set) var networkOffset = Ethernet.headerBytes
+  public private(set) var transportOffset = 0
+  public private(set) var payloadOffset = 0
   /// The end of the IP packet; bytes behind it are padding.
-  private(set) var endOffset = 0
-  private(set) var isIPv6 = false
-  private(set) var isTCP = false
+  public private(set) var endOffset = 0
+  public private(set) var isIPv6 = false
+  public private(set) var isTCP = false
   /// The partial sum in the checksum field is to be adjusted, not made anew.
-  private(set) var keepsSenderSum = false
+  public private(set) var keepsSenderSum = false
   /// UDP over IPv4 without a checksum (RFC 768): its segments have none either.
-  private(set) var hasNoChecksum = false
+  public private(set) var hasNoChecksum = false
 
-  var payloadBytes: Int { endOffset - payloadOffset }
+  public var payloadBytes: Int { endOffset - payloadOffset }
   /// From the transport header on.
-  var transportHeaderBytes: Int { payloadOffset - transportOffset }
+  public var transportHeaderBytes: Int { payloadOffset - transportOffset }
   /// Where the checksum field is, from the first byte of the transport header.
-  var checksumOffset: Int { isTCP ? TCP.checksumOffset : UDP.checksumOffset }
+  public var checksumOffset: Int { isTCP ? TCP.checksumOffset : UDP.checksumOffset }
+
+  /// How many segments the payload makes, at least one; nil when they are too many or too large for IP.
+  public func segmentCount(segmentBytes: Int) -> Int? {
+    guard segmentBytes > 0 else { return nil }
+    let count = (payloadBytes + segmentBytes - 1) / segmentBytes
+    let packetBytes = payloadOffset - networkOffset + min(segmentBytes, payloadBytes)
+    guard count <= Self.segmentLimit, packetBytes <= Int(UInt16.max) else { return nil }
+    return max(count, 1)
+  }
 
   /// Reads the headers of a frame whose metadata asks for segmentation.
-  init?(of bytes: RawSpan, offload: Offload) {
+  public init?(of bytes: RawSpan, offload: Offload) {
     isTCP = offload.segmentation == .tcp4 || offload.segmentation == .tcp6
     guard isTCP || offload.segmentation == .udp, let type = readTags(bytes) else { return nil }
     let packet = bytes.extracting(droppingFirst: networkOffset)

@@ -20,6 +20,7 @@ public struct TrafficCounters: Equatable, Sendable, BitwiseCopyable {
   public init() {}
 
   public var packets: UInt64 { packetsUnicast &+ packetsMulticast &+ packetsBroadcast }
+  public var bytes: UInt64 { bytesUnicast &+ bytesMulticast &+ bytesBroadcast }
 
   /// Adds a frame, or with `sign` -1 takes one back.
   @inline(__always)

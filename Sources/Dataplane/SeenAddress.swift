@@ -23,9 +23,8 @@ extension Switch {
 
   /// Notes the VLAN and, from ARP and neighbour discovery, the address that a guest uses.
   @inline(__always)
-  mutating func note(
-    _ header: FrameHeader, _ vlan: UInt16, _ port: PortPlan, _ bytes: RawSpan
-  ) {
+  mutating func note(_ header: FrameHeader, _ port: PortPlan, _ bytes: RawSpan) {
+    let vlan = header.tag.vlan
     if port.vlanMode == .trunk, states[header.ingress.index].lastVLAN != vlan {
       states[header.ingress.index].lastVLAN = vlan
       trunkVLANs[Int(port.trunkSlot)].insert(vlan)
@@ -42,7 +41,9 @@ extension Switch {
   private mutating func noteAddress(
     _ header: FrameHeader, _ vlan: UInt16, _ port: PortPlan, _ bytes: RawSpan
   ) {
-    guard header.source == port.mac, let claim = AddressClaim(bytes) else { return }
+    guard header.source == states[header.ingress.index].address,
+      let claim = AddressClaim(bytes)
+    else { return }
     let slots = seenSlots(of: header.ingress)
     for slot in slots
     where seenAddresses[slot].address == claim.address && seenAddresses[slot].vlan == vlan {

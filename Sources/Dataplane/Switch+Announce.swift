@@ -35,6 +35,15 @@ extension Switch {
     _ port: PortIndex, into batch: inout FrameBatch, _ deliveries: inout DeliveryList,
     _ cursor: inout AnnouncementCursor
   ) {
+    var tracer = NullTracer()
+    announce(port, into: &batch, &deliveries, &cursor, tracer: &tracer)
+  }
+
+  /// The same, telling `tracer` every step.
+  public mutating func announce(
+    _ port: PortIndex, into batch: inout FrameBatch, _ deliveries: inout DeliveryList,
+    _ cursor: inout AnnouncementCursor, tracer: inout some Tracer
+  ) {
     let policy = portPlan(port)
     guard policy.kind == .vm, policy.isOpen, states[port.index].isAttached,
       states[port.index].uplink != .none
@@ -45,8 +54,8 @@ extension Switch {
     while !cursor.isDone, !batch.isFull, deliveries.freeCapacity > 0 {
       switch cursor.stage {
       case .own(let vlan, let item):
-        announceOwn(port, policy, vlan, item, &batch, &deliveries, &cursor)
-      case .learned: announceLearned(port, policy, &batch, &deliveries, &cursor)
+        announceOwn(port, policy, vlan, item, &batch, &deliveries, &cursor, &tracer)
+      case .learned: announceLearned(port, &batch, &deliveries, &cursor, &tracer)
       case .done: break
       }
     }
@@ -55,15 +64,17 @@ extension Switch {
   /// One item of the port's own address: the RARP, then a frame for each IP address.
   private mutating func announceOwn(
     _ port: PortIndex, _ policy: PortPlan, _ from: UInt16, _ item: Int,
-    _ batch: inout FrameBatch, _ deliveries: inout DeliveryList, _ cursor: inout AnnouncementCursor
+    _ batch: inout FrameBatch, _ deliveries: inout DeliveryList,
+    _ cursor: inout AnnouncementCursor, _ tracer: inout some Tracer
   ) {
     guard let vlan = nextVLAN(of: policy, from: from) else {
       // Most ports that may learn have nothing behind them: no pass over the table for those.
       cursor.stage = macs.dynamicCount(ofPort: port.rawValue) > 0 ? .learned(0) : .done
       return
     }
-    switch item == 0 ? .send(.rarp(policy.mac)) : addressItem(item - 1, port, policy, vlan) {
-    case .send(let announcement): send(announcement, vlan, port, &batch, &deliveries)
+    let address = states[port.index].address
+    switch item == 0 ? .send(.rarp(address)) : addressItem(item - 1, port, policy, vlan) {
+    case .send(let announcement): send(announcement, vlan, port, &batch, &deliveries, &tracer)
     case .skip: break
     case .end:
       cursor.stage = .own(vlan: vlan + 1, item: 0)
@@ -73,8 +84,8 @@ extension Switch {
   }
 
   private mutating func announceLearned(
-    _ port: PortIndex, _ policy: PortPlan, _ batch: inout FrameBatch,
-    _ deliveries: inout DeliveryList, _ cursor: inout AnnouncementCursor
+    _ port: PortIndex, _ batch: inout FrameBatch, _ deliveries: inout DeliveryList,
+    _ cursor: inout AnnouncementCursor, _ tracer: inout some Tracer
   ) {
     guard case .learned(var place) = cursor.stage, let (key, entry) = macs.next(&place) else {
       cursor.stage = .done
@@ -84,7 +95,14 @@ extension Switch {
     guard entry.kind == .learned, entry.port == port.rawValue,
       macs.current(entry, nowSeconds: BatchContext(now: latest).seconds) != nil
     else { return }
-    send(.rarp(key.address), key.vlan, port, &batch, &deliveries)
+    send(.rarp(key.address), announcedVLAN(key.vlan, port), port, &batch, &deliveries, &tracer)
+  }
+
+  /// The tag for an address that was learned in a VLAN: a private VLAN learns in its primary and tags
+  /// with the port's own.
+  private func announcedVLAN(_ vlan: UInt16, _ port: PortIndex) -> UInt16 {
+    let policy = plan.ports[port.index]
+    return policy.vlanMode == .access ? policy.vlan : vlan
   }
 
   /// The VLANs of a port in order: its own, or for a trunk untagged and those that the guest used.
@@ -122,7 +140,7 @@ extension Switch {
       where seenAddresses[slot].address == address && seenAddresses[slot].vlan == vlan {
         isRouter = seenAddresses[slot].isRouter
       }
-      return .send(Announcement(policy.mac, address, isRouter: isRouter))
+      return .send(Announcement(states[port.index].address, address, isRouter: isRouter))
     }
     guard index - declared < slots.count else { return .end }
     let seen = seenAddresses[slots.lowerBound + index - declared]
@@ -131,21 +149,20 @@ extension Switch {
     where plan.addresses[Int(policy.firstAddress) + other] == address && vlan == policy.vlan {
       return .skip
     }
-    return .send(Announcement(policy.mac, address, isRouter: seen.isRouter))
+    return .send(Announcement(states[port.index].address, address, isRouter: seen.isRouter))
   }
 
   private mutating func send(
     _ announcement: Announcement, _ vlan: UInt16, _ port: PortIndex, _ batch: inout FrameBatch,
-    _ deliveries: inout DeliveryList
+    _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
     let index = batch.appendZeroed(byteCount: Announcement.largestFrameBytes, ingress: port)
     var bytes = batch.mutableBytes(of: index)
     let byteCount = announcement.emit(into: &bytes)
     batch[index].byteCount = UInt32(byteCount)
     sums.generated &+= 1
-    let header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
-    var tracer = NullTracer()
-    deliverOut(
-      header, VLANTag(vlan: vlan), by: states[port.index].uplink, &deliveries, &tracer)
+    var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
+    header.tag = VLANTag(vlan: vlan)
+    deliverOut(header, by: states[port.index].uplink, batch, &deliveries, &tracer)
   }
 }

@@ -2,24 +2,42 @@
 
 internal import Base
 public import FrameMemory
-public import Wire
+internal import Wire
 
 extension Switch {
-  /// Hands a frame to a port: its state, the tag that it goes out with, the counters.
+  /// Takes a frame to a port: its state, what it may get, egress policies; then on to `hand`.
   @inline(__always)
   mutating func deliver(
-    _ header: FrameHeader, _ tag: VLANTag, to port: PortIndex,
+    _ header: FrameHeader, to port: PortIndex, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
+    tracer.record(.leaving(port: port))
     let egress = plan.ports[port.index]
     guard states[port.index].isAttached else {
       return drop(.portDown, at: port, .egress, &tracer)
     }
     if egress.isBlocked { return drop(.portBlocked, at: port, .egress, &tracer) }
     if egress.isFenced { return drop(.portFenced, at: port, .egress, &tracer) }
-    // VLAN 0 is untagged everywhere; a priority tag alone does not cross the switch.
-    let out = egress.vlanMode == .trunk && tag.vlan != 0 ? tag : VLANTag.none
-    deliveries.append(frame: header.index, to: port, tag: out)
+    if states[port.index].isReceiveDisabled {
+      return drop(.macChange, at: port, .egress, &tracer)
+    }
+    if plan.hasPrivateVLANs, let reason = plan.privateVLANReason(header.tag.vlan, egress) {
+      return drop(reason, at: port, .egress, &tracer)
+    }
+    if egress.hasEgressStages {
+      return deliverThroughStages(header, egress, to: port, batch, &deliveries, &tracer)
+    }
+    hand(header, egress, to: port, &deliveries, &tracer)
+  }
+
+  /// Hands a frame to a port's attachment, with the tag that it goes out with.
+  @inline(__always)
+  mutating func hand(
+    _ header: FrameHeader, _ egress: PortPlan, to port: PortIndex,
+    _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
+  ) {
+    let out = egress.outerTag(of: header)
+    deliveries.append(frame: header.index, to: port, tag: out, rewrite: header.rewrite)
     counters[port.index].egress.count(header.kind, bytes: header.byteCount)
     sums.delivered &+= 1
     tracer.record(.delivered(port: port, tag: out))
@@ -28,13 +46,13 @@ extension Switch {
   /// Hands a frame to an uplink, if that carries its VLAN.
   @inline(__always)
   mutating func deliverOut(
-    _ header: FrameHeader, _ tag: VLANTag, by uplink: PortIndex,
+    _ header: FrameHeader, by uplink: PortIndex, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
-    guard plan.carries(plan.ports[uplink.index], tag.vlan) else {
+    guard plan.carries(plan.ports[uplink.index], header.tag.vlan) else {
       return drop(.vlanMismatch, at: uplink, .egress, &tracer)
     }
-    deliver(header, tag, to: uplink, &deliveries, &tracer)
+    deliver(header, to: uplink, batch, &deliveries, &tracer)
   }
 
   /// The one place where a frame, or a copy of one, ends without being delivered.
@@ -62,17 +80,20 @@ extension Switch {
   ///
   /// - Returns: false when there is no other one, or no room in the list; then nothing was done.
   public mutating func redirect(
-    _ index: Int, in batch: borrowing FrameBatch, _ tag: VLANTag, from uplink: PortIndex,
+    _ index: Int, in batch: borrowing FrameBatch, _ delivery: Delivery, from uplink: PortIndex,
     into deliveries: inout DeliveryList
   ) -> Bool {
     let ingress = batch[index].ingress
     guard let other = selectedUplink(of: ingress), other != uplink, deliveries.freeCapacity > 0
     else { return false }
-    let header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
+    var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     counters[uplink.index].egress.count(header.kind, bytes: header.byteCount, sign: -1)
     sums.delivered &-= 1
+    header.tag = delivery.tag
+    header.rewrite = delivery.rewrite
+    header.isPriorityMarked = delivery.tag.isPresent
     var tracer = NullTracer()
-    deliverOut(header, tag, by: other, &deliveries, &tracer)
+    deliverOut(header, by: other, batch, &deliveries, &tracer)
     return true
   }
 
@@ -83,5 +104,23 @@ extension Switch {
     counters[port.index].ingress.packetsUnicast &+= count
     var tracer = NullTracer()
     for _ in 0..<count { drop(reason, at: port, .ingress, &tracer) }
+  }
+}
+
+extension PortPlan {
+  /// The tag of a frame that leaves by this port. VLAN 0 is untagged everywhere, and a priority tag alone
+  /// does not cross the switch, unless a filter rule has marked the frame.
+  @inline(__always)
+  func outerTag(of header: FrameHeader) -> VLANTag {
+    vlanMode == .trunk && (header.tag.vlan != 0 || header.isPriorityMarked) ? header.tag : .none
+  }
+}
+
+extension SwitchPlan {
+  /// Why private VLANs keep a frame with this tag from a port; nil when they do not.
+  @inline(never)
+  func privateVLANReason(_ vlan: UInt16, _ port: PortPlan) -> DropReason? {
+    if isolates(vlan, from: port) { return .pvlanIsolation }
+    return port.vlanMode == .trunk && !carries(port, vlan) ? .vlanMismatch : nil
   }
 }

@@ -6,10 +6,11 @@ internal import Tables
 internal import Wire
 
 extension Switch {
-  /// Reserved addresses, reflections and announced moves; then on to the lookup.
+  /// Reserved addresses, beacons, the uplink's filter, reflections and announced moves; then on to the
+  /// lookup.
   @inline(__always)
   mutating func fromUplink(
-    _ header: FrameHeader, _ tag: VLANTag, _ port: PortPlan, _ bytes: RawSpan,
+    _ header: FrameHeader, _ port: PortPlan, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
   ) {
     if header.destination.isReserved {
@@ -17,16 +18,28 @@ extension Switch {
       let isBPDU = header.destination.rawValue & 0xF == 0
       return drop(isBPDU ? .bpduFiltered : .reservedAddress, at: header.ingress, .ingress, &tracer)
     }
-    if let known = entry(of: header.source, tag.vlan, context) {
-      guard isElsewhere(header, tag.vlan, known, bytes, context, &tracer) else {
-        return drop(.sourceIsLocal, at: header.ingress, .ingress, &tracer)
+    if header.kind == .broadcast, header.etherType == plan.beacons.etherType,
+      hearBeacon(header, batch, context)
+    {
+      return drop(.beacon, at: header.ingress, .ingress, &tracer)
+    }
+    var header = header
+    if port.hasIngressStages {
+      guard passesIngressStages(&header, port, batch, context, &tracer) else { return }
+    }
+    tracer.record(.admitted(port: header.ingress))
+    let bytes = batch.bytes(of: Int(header.index))
+    if let known = entry(of: header.source, header, context) {
+      guard isElsewhere(header, known, bytes, context, &tracer) else {
+        return reflect(header, batch, &deliveries, &tracer)
       }
     } else if header.kind != .unicast {
-      noteAnnouncement(header, tag.vlan, bytes, context, &tracer)
+      noteAnnouncement(header, bytes, context, &tracer)
     }
     switch header.kind {
-    case .unicast: forwardUnicastFromUplink(header, tag, &deliveries, context, &tracer)
-    case .multicast, .broadcast: replicateFromUplink(header, tag, &deliveries, &tracer)
+    case .unicast: forwardUnicastFromUplink(header, batch, &deliveries, context, &tracer)
+    case .multicast, .broadcast:
+      replicateFromUplink(header, batch, &deliveries, context, &tracer)
     }
   }
 
@@ -39,8 +52,8 @@ extension Switch {
   /// switch itself announces addresses that are silent. Or it has been silent here for over a second,
   /// which no reflection of an ordinary frame can be.
   private mutating func isElsewhere(
-    _ header: FrameHeader, _ vlan: UInt16, _ known: MACEntry, _ bytes: RawSpan,
-    _ context: BatchContext, _ tracer: inout some Tracer
+    _ header: FrameHeader, _ known: MACEntry, _ bytes: RawSpan, _ context: BatchContext,
+    _ tracer: inout some Tracer
   ) -> Bool {
     switch known.kind {
     case .static: return false
@@ -52,9 +65,9 @@ extension Switch {
         ? states[Int(known.port)].uplink == header.ingress
         : context.seconds &- known.seenSeconds > 1
       guard hasMoved else { return false }
-      tracer.record(.movedOut(header.source, vlan: vlan, uplink: header.ingress))
+      tracer.record(.movedOut(header.source, vlan: header.vlan, uplink: header.ingress))
     }
-    let key = MACKey(header.source, vlan: vlan)
+    let key = MACKey(header.source, vlan: header.vlan)
     _ = macs.learnExternal(
       key, uplink: header.ingress.rawValue, nowSeconds: context.seconds)
     return true
@@ -62,15 +75,28 @@ extension Switch {
 
   /// Remembers where an unknown address announced itself.
   private mutating func noteAnnouncement(
-    _ header: FrameHeader, _ vlan: UInt16, _ bytes: RawSpan, _ context: BatchContext,
-    _ tracer: inout some Tracer
+    _ header: FrameHeader, _ bytes: RawSpan, _ context: BatchContext, _ tracer: inout some Tracer
   ) {
     guard Announcement(bytes)?.mac == header.source else { return }
-    let key = MACKey(header.source, vlan: vlan)
+    let key = MACKey(header.source, vlan: header.vlan)
     let result = macs.learnExternal(
       key, uplink: header.ingress.rawValue, nowSeconds: context.seconds)
     if result == .added {
-      tracer.record(.movedOut(header.source, vlan: vlan, uplink: header.ingress))
+      tracer.record(.movedOut(header.source, vlan: header.vlan, uplink: header.ingress))
     }
+  }
+
+  /// One of our own frames that came back: nobody gets it but promiscuous ports, which skip this check
+  /// unless they are told to make it (`Net.ReversePathFwdCheckPromisc`).
+  private mutating func reflect(
+    _ header: FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
+    _ tracer: inout some Tracer
+  ) {
+    let copies =
+      promiscuousCount == 0
+      ? 0
+      : copyToPromiscuous(header, isReflected: true, except: .none, batch, &deliveries, &tracer)
+    if copies > 0 { return finish(header, copies: copies) }
+    drop(.sourceIsLocal, at: header.ingress, .ingress, &tracer)
   }
 }

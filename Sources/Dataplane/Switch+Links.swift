@@ -2,14 +2,28 @@
 
 public import Base
 public import FrameMemory
+internal import Protocols
+internal import Tables
+
+/// What a team may use now.
+struct TeamState: Equatable, Sendable, BitwiseCopyable {
+  /// Positions of the uplinks that carry its frames.
+  var usable: UInt32 = 0
+  /// Beacons cannot tell which of them works: frames leave by all.
+  var isShotgun = false
+}
 
 extension Switch {
-  /// Says whether a port's attachment is there. A VM port that comes up is announced.
+  /// Says whether a port's attachment is there. A VM port that comes up is announced, and asked for its
+  /// multicast groups.
   public mutating func setAttached(_ port: PortIndex, _ isAttached: Bool, now: MonotonicTime) {
     guard states[port.index].isAttached != isAttached else { return }
     states[port.index].isAttached = isAttached
+    latest = max(latest, now)
     switch portPlan(port).kind {
-    case .vm: if isAttached { announce(port) }
+    case .vm:
+      if isAttached { announce(port) } else { dropWaiting(at: port) }
+      setGroupsOfPort(port, isAttached: isAttached)
     case .uplink:
       if !isAttached {
         // What comes next may be another device: nothing is known about its link.
@@ -24,7 +38,7 @@ extension Switch {
   /// Says whether an uplink's link is up.
   ///
   /// Down counts at once. Up counts after `uplinkUpDelayNanoseconds`, and a new down cancels it, unless
-  /// it is the first word about this link or no other uplink is usable: then waiting helps nobody.
+  /// it is the first word about this link. A team that has nothing else does not wait.
   public mutating func setLink(_ port: PortIndex, isUp: Bool, now: MonotonicTime) {
     let known = states[port.index].isLinkKnown
     guard !known || states[port.index].isLinkUp != isUp else { return }
@@ -39,40 +53,60 @@ extension Switch {
   /// Whether an uplink's link was last told to be up.
   public func isLinkUp(_ port: PortIndex) -> Bool { states[port.index].isLinkUp }
 
-  /// Does what is due: a recovered uplink is taken back into its teams.
-  ///
-  /// - Returns: when it wants to be called again at the latest, `.never` when only frames matter.
-  public mutating func tick(now: MonotonicTime) -> MonotonicTime {
-    latest = max(latest, now)
-    updateUplinks(now: now)
-    var next = MonotonicTime.never
-    for position in plan.uplinks.indices {
-      let due = states[plan.uplinks[position].index].usableAt
-      if due > now { next = min(next, due) }
-    }
-    return next
-  }
-
-  /// Works out which uplinks are usable, and lets every port choose again when that changed.
+  /// Works out which uplinks each team may use, and lets every port choose again when that changed.
   mutating func updateUplinks(now: MonotonicTime) {
-    var usable: UInt32 = 0
-    var waiting: UInt32 = 0
+    var ready: UInt32 = 0
+    var up: UInt32 = 0
     for position in plan.uplinks.indices {
       let state = states[plan.uplinks[position].index]
       guard state.isAttached, state.isLinkUp else { continue }
-      if state.usableAt <= now { usable |= 1 << UInt32(position) }
-      waiting |= 1 << UInt32(position)
+      if state.usableAt <= now { ready |= 1 << UInt32(position) }
+      up |= 1 << UInt32(position)
     }
-    if usable == 0 {
-      // Used early because nothing else is left; it does not wait again when another comes up.
-      usable = waiting
-      for position in plan.uplinks.indices where waiting & (1 << UInt32(position)) != 0 {
-        states[plan.uplinks[position].index].usableAt = now
-      }
+    usableUplinks = ready
+    linkedUplinks = up
+    judgeBeacons(now: now)
+    endDelays(now: now)
+    var hasChanged = false
+    for number in plan.teams.indices {
+      let state = stateOfTeam(number)
+      guard state != teamStates[number] else { continue }
+      teamStates[number] = state
+      hasChanged = true
     }
-    guard usable != usableUplinks else { return }
-    usableUplinks = usable
-    selectUplinks()
+    if hasChanged { selectUplinks() }
+  }
+
+  /// A team that has nothing else does not wait for the up-delay of its uplinks: waiting would help nobody.
+  /// They are in use then, and do not wait again when another one comes up.
+  private mutating func endDelays(now: MonotonicTime) {
+    var early: UInt32 = 0
+    for number in plan.teams.indices {
+      let good = goodUplinks(of: plan.teams[number])
+      if usableUplinks & good == 0 { early |= linkedUplinks & good }
+    }
+    for position in plan.uplinks.indices where early & (1 << UInt32(position)) != 0 {
+      states[plan.uplinks[position].index].usableAt = now
+    }
+    usableUplinks |= early
+  }
+
+  /// The members of a team that beacons do not find broken; all where nobody can tell which of them works.
+  private func goodUplinks(of team: TeamPlan) -> UInt32 {
+    guard let domain = team.beaconDomain else { return team.members }
+    let good = team.members & beaconVerdicts[Int(domain)].good
+    return good & linkedUplinks == 0 ? team.members : good
+  }
+
+  /// What a team may use: its uplinks with a link and past the up-delay that beacons do not find broken.
+  private func stateOfTeam(_ number: Int) -> TeamState {
+    let team = plan.teams[number]
+    let usable = usableUplinks & goodUplinks(of: team)
+    guard let domain = team.beaconDomain, usable != 0 else { return TeamState(usable: usable) }
+    let verdict = beaconVerdicts[Int(domain)]
+    return TeamState(
+      usable: usable,
+      isShotgun: verdict.isShotgun || team.members & verdict.good & linkedUplinks == 0)
   }
 
   /// Lets every VM port choose its uplink; those that change are announced.
@@ -82,17 +116,38 @@ extension Switch {
     }
   }
 
-  private mutating func selectUplink(_ port: PortIndex) {
+  mutating func selectUplink(_ port: PortIndex) {
     let policy = plan.ports[port.index]
+    let team = plan.teams[Int(policy.team)]
+    let state = teamStates[Int(policy.team)]
     // A plan may have moved the uplink to another position, or taken it away.
     let current = portPlan(states[port.index].uplink)
-    let chosen = plan.teams[Int(policy.team)].select(
-      portID: policy.id, usable: usableUplinks,
-      current: current.kind == .uplink ? UInt8(current.team) : nil)
+    let chosen = preferredLoadUplink(port, team, state)
+      ?? team.select(
+        portID: team.policy == .sourceMAC ? states[port.index].address.hash : policy.id,
+        usable: state.usable, current: current.kind == .uplink ? UInt8(current.team) : nil)
     let uplink = chosen.map { plan.uplinks[Int($0)] } ?? .none
-    guard uplink != states[port.index].uplink else { return }
+    let isHashed = team.policy == .ipHash || team.policy == .sourceMAC
+    states[port.index].hasTeamPerFrame = !team.isEmpty && (isHashed || state.isShotgun)
+    // With a channel, and where every frame leaves by all uplinks, frames may come back by any of them.
+    let isAny = team.policy == .ipHash || state.isShotgun
+    states[port.index].reverseUplinks =
+      isAny ? state.usable : chosen.map { 1 << UInt32($0) } ?? 0
+    let before = states[port.index].uplink
+    guard uplink != before else { return }
     states[port.index].uplink = uplink
-    announce(port)
+    // The physical switch moves the addresses of a channel by itself when a member fails.
+    if team.policy != .ipHash || before == .none { announce(port) }
+  }
+
+  /// Where load balancing has put a port, while that uplink can be used.
+  private func preferredLoadUplink(_ port: PortIndex, _ team: TeamPlan, _ state: TeamState)
+    -> UInt8?
+  {
+    guard team.policy == .physicalLoad, let uplink = states[port.index].loadUplink,
+      state.usable & (1 << UInt32(uplink)) != 0, team.isMember(uplink)
+    else { return nil }
+    return uplink
   }
 
   /// Asks the worker to announce a port, if its policy wants that.

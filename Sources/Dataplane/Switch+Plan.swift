@@ -12,10 +12,17 @@ extension Switch {
   /// - Cost: in the number of ports; a pass over the MAC table for each port that goes or changes VLAN.
   public mutating func apply(_ new: consuming SwitchPlan, now: MonotonicTime) -> SwitchPlan {
     precondition(new.ports.count <= limits.ports, "more ports than the limits allow")
+    precondition(new.teams.count <= limits.ports, "more teams than the limits allow")
     var other = new
     swap(&plan, &other)
+    latest = max(latest, now)
+    flowGeneration = max(1, flowGeneration &+ 1)
+    if !hasSamePrivateVLANs(as: other) { macs.flush() }
     settle(after: other)
-    usableUplinks = 0
+    settleBeacons(now: now)
+    settleGroups()
+    settleShapers(before: other, now: now)
+    for number in teamStates.indices { teamStates[number] = TeamState() }
     updateUplinks(now: now)
     selectUplinks()
     return other
@@ -32,7 +39,29 @@ extension Switch {
         claimTrunkAddress(after)
       }
     }
-    for index in plan.ports.indices { claimAddress(PortIndex(index)) }
+    for index in plan.ports.indices where plan.ports[index].kind == .vm {
+      settleGuest(PortIndex(index))
+    }
+    listPromiscuous()
+    claimAddresses(declared: true)
+    claimAddresses(declared: false)
+  }
+
+  /// Declared addresses first: they are stronger than those that guests chose.
+  private mutating func claimAddresses(declared: Bool) {
+    for index in plan.ports.indices
+    where plan.ports[index].kind == .vm
+      && (states[index].address == plan.ports[index].mac) == declared
+    {
+      claimAddress(PortIndex(index))
+    }
+  }
+
+  private func hasSamePrivateVLANs(as old: borrowing SwitchPlan) -> Bool {
+    guard plan.hasPrivateVLANs == old.hasPrivateVLANs else { return false }
+    for vlan in plan.privateVLANs.indices
+    where plan.privateVLANs[vlan] != old.privateVLANs[vlan] { return false }
+    return true
   }
 
   /// Whether the sets of two trunks are equal; true where one is no trunk.
@@ -49,7 +78,10 @@ extension Switch {
     _ port: PortIndex, from before: PortPlan, to after: PortPlan, isSameSet: Bool
   ) {
     let isSamePort = before.kind == after.kind && before.id == after.id
-    if let key = before.staticKey, !isSamePort || key != after.staticKey { macs.remove(key) }
+    let address = states[port.index].address
+    if let key = before.staticKey(address), !isSamePort || key != after.staticKey(address) {
+      release(key, of: port)
+    }
     if after.vlanMode == .trunk, !isSamePort || before.trunkSlot != after.trunkSlot {
       trunkVLANs[Int(after.trunkSlot)] = VLANSet()
       states[port.index].lastVLAN = .max
@@ -57,9 +89,18 @@ extension Switch {
     guard isSamePort else {
       if before.kind != .absent { forget(port, before) }
       counters[port.index] = PortCounters()
+      loads[port.index] = UplinkLoad()
+      states[port.index].nic = GuestNIC(assumed: after.mac)
       return
     }
-    let isSameVLAN = before.vlanMode == after.vlanMode && before.vlan == after.vlan
+    if after.mac != before.mac, !states[port.index].nic.isObserved {
+      states[port.index].nic.address = after.mac
+    }
+    if before.team != after.team { states[port.index].loadUplink = nil }
+    let isSameVLAN =
+      before.vlanMode == after.vlanMode && before.vlan == after.vlan
+      && before.primaryVLAN == after.primaryVLAN
+    if !isSameVLAN || !isSameSet { dropWaiting(at: port) }
     if !isSameVLAN || !isSameSet || (before.learnsMACs && !after.learnsMACs) {
       macs.flush(port: port.rawValue)
     }
@@ -69,13 +110,6 @@ extension Switch {
       // It could not be announced when it was attached.
       announce(port)
     }
-  }
-
-  /// The plan's addresses are authoritative: whatever else was known about them gives way.
-  private mutating func claimAddress(_ port: PortIndex) {
-    guard let key = plan.ports[port.index].staticKey else { return }
-    let fits = macs.setStatic(key, port: port.rawValue)
-    precondition(fits, "static addresses fit: there are more slots than ports")
   }
 
   /// A trunk port's address is its own in every VLAN that it carries, under one key for all of them;
@@ -92,6 +126,8 @@ extension Switch {
       trunkVLANs[Int(before.trunkSlot)] = VLANSet()
     }
     macs.flush(port: port.rawValue)
+    groupFilter.remove(port: port.index)
+    dropWaiting(at: port)
     states[port.index] = PortState()
     for slot in seenSlots(of: port) { seenAddresses[slot] = SeenAddress() }
   }

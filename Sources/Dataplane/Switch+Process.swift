@@ -16,7 +16,7 @@ struct BatchContext {
   }
 }
 
-/// What a frame's first look at its bytes yields.
+/// What is known about a frame on its way: what its first bytes say, and what the stages add.
 struct FrameHeader {
   let index: UInt16
   let ingress: PortIndex
@@ -25,6 +25,16 @@ struct FrameHeader {
   let source: MACAddress
   let etherType: UInt16
   let kind: DestinationKind
+  /// The tag that the frame has, or would have, on an uplink.
+  var tag = VLANTag.none
+  /// The VLAN in which its addresses are looked up: the tag's, or the primary of a private VLAN.
+  var vlan: UInt16 = 0
+  /// For a frame from an uplink, that uplink's position as a bit; 0 for one from a VM.
+  var uplinkBit: UInt32 = 0
+  /// What is to be changed in its bytes before it is sent.
+  var rewrite = Rewrite.none
+  /// A filter rule has set the priority.
+  var isPriorityMarked = false
 
   @inline(__always)
   init(index: Int, frame: Frame, bytes: RawSpan) {
@@ -47,8 +57,9 @@ extension Switch {
 
   /// Switches the frames of a batch, from `start` on.
   ///
-  /// Each frame ends as deliveries, as drops with a reason, or both. Stops early when `deliveries` might
-  /// not hold the next frame's copies: send what is there, empty the list, and go on.
+  /// Each frame ends as deliveries, as drops with a reason, in a queue, or several of these. Stops early
+  /// when `deliveries` might not hold the next frame's copies: send what is there, empty the list, and go
+  /// on.
   /// - Returns: the index of the first frame not taken; `batch.count` when all are done.
   /// - Cost: no allocation, no lock, no clock. Traps when a frame names a port beyond the limits.
   public mutating func process(
@@ -90,7 +101,7 @@ extension Switch {
       let frame = batch[index]
       guard frame.ingress.index < plan.ports.count, frame.byteCount >= 14 else { continue }
       let bytes = batch.bytes(of: index)
-      let vlan = frame.tag.vlan | plan.ports[frame.ingress.index].vlan
+      let vlan = frame.tag.vlan | plan.ports[frame.ingress.index].lookupVLAN
       macs.readAhead(MACKey(bytes.macAddress(at: 0), vlan: vlan))
       macs.readAhead(MACKey(bytes.macAddress(at: 6), vlan: vlan))
     }
@@ -111,8 +122,7 @@ extension Switch {
       let isPort = ingress.index < plan.ports.count
       return drop(isPort ? .runt : .portDown, at: ingress, .ingress, &tracer)
     }
-    let bytes = batch.bytes(of: index)
-    let header = FrameHeader(index: index, frame: frame, bytes: bytes)
+    var header = FrameHeader(index: index, frame: frame, bytes: batch.bytes(of: index))
     counters[ingress.index].ingress.count(header.kind, bytes: frame.byteCount)
     let port = plan.ports[ingress.index]
     guard port.kind != .absent, states[ingress.index].isAttached else {
@@ -127,15 +137,17 @@ extension Switch {
       return drop(.malformed, at: ingress, .ingress, &tracer)
     }
     if payloadBytes > plan.mtu { return drop(.oversize, at: ingress, .ingress, &tracer) }
-    guard let vlan = plan.admit(frame.tag, at: port) else {
+    guard let vlan = plan.admit(frame.tag, header.etherType, at: port) else {
       return drop(.vlanMismatch, at: ingress, .ingress, &tracer)
     }
     tracer.record(.classified(vlan: vlan))
-    let tag = frame.tag.moved(toVLAN: vlan)
+    header.tag = frame.tag.moved(toVLAN: vlan)
+    header.vlan = plan.lookupVLAN(of: vlan)
     if port.kind == .vm {
-      fromVM(header, tag, port, bytes, &deliveries, context, &tracer)
+      fromVM(header, port, batch, &deliveries, context, &tracer)
     } else {
-      fromUplink(header, tag, port, bytes, &deliveries, context, &tracer)
+      header.uplinkBit = 1 << UInt32(port.team)
+      fromUplink(header, port, batch, &deliveries, context, &tracer)
     }
   }
 }

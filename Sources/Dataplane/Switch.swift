@@ -5,16 +5,21 @@
 //
 // The way of a frame, and where each step is:
 //
-//   process (Switch+Process)      port state, size, VLAN admission; which kind of port is it?
-//     ├─ VM port (Switch+FromVM)       source address, learning
-//     ├─ uplink  (Switch+FromUplink)   reserved addresses, reflections, announced moves
-//     └─ lookup  (Switch+Forward)      one port, the whole VLAN, or the team's uplink
-//          └─ deliver (Switch+Egress)  port state, tag, counters
+//   process (Switch+Process)          port state, size, VLAN admission; which kind of port is it?
+//     ├─ VM port (Switch+FromVM)         source address (Switch+Guest), ingress policies, learning
+//     ├─ uplink  (Switch+FromUplink)     reserved addresses, beacons, reflections, announced moves
+//     └─ lookup
+//          ├─ unicast   (Switch+Forward)    one port, or who might have it
+//          ├─ the rest  (Switch+Replicate)  the VLAN's ports that want it (Switch+Multicast)
+//          └─ outside   (Switch+Team)       the uplink that the team gives
+//               └─ deliver (Switch+Egress)  port state, private VLAN, egress policies, tag, counters
 //
-// A frame that goes no further ends in `drop` (Switch+Egress), always with a reason.
+// Ingress and egress policies are Switch+Filter and Switch+Shape. What happens without a frame is
+// Switch+Tick. A frame that goes no further ends in `drop` (Switch+Egress), always with a reason.
 
 internal import Base
 public import FrameMemory
+internal import Protocols
 internal import Tables
 
 /// A virtual switch without any I/O.
@@ -30,8 +35,42 @@ public struct Switch: ~Copyable, Sendable {
   var sums = ConservationSums()
   /// The latest time that was handed in: what is old by it is not announced.
   var latest = MonotonicTime.zero
-  /// Uplinks that may carry frames, one bit for each position.
+  /// Uplinks whose link is up and has been for the up-delay, one bit for each position.
   var usableUplinks: UInt32 = 0
+  /// Uplinks whose link is up.
+  var linkedUplinks: UInt32 = 0
+  /// What each team may use, by its number in the plan.
+  var teamStates: FixedArray<TeamState>
+  /// Ports that see everything.
+  var promiscuous: FixedArray<PortIndex>
+  var promiscuousCount = 0
+  /// Which multicast addresses the guests' nics listen to.
+  var groupFilter: GroupFilterTable
+  /// Who gets the multicast frame at hand.
+  var audience = PortSet()
+  var isForEveryone = false
+  /// A probe for each VLAN with beacon probing; `beaconSlots` says whose.
+  var probes: FixedArray<BeaconProbe>
+  var probeVLANs: FixedArray<UInt16?>
+  var beaconSlots: FixedArray<Int>
+  var beaconVerdicts: FixedArray<BeaconVerdict>
+  /// Uplinks that are to send a beacon, by domain.
+  var beaconsToSend: FixedArray<UInt32>
+  var beaconSequence: UInt32 = 0
+  var nextBeacon = MonotonicTime.never
+  /// What the rules said about known flows, in this generation of the plan.
+  var flows: FlowTable
+  var flowGeneration: UInt32 = 1
+  /// Token buckets and queues of both directions of each port: ingress 2n, egress 2n + 1.
+  var shapers: FixedArray<Shaper>
+  var waiting: FrameStore
+  /// When the first frame of a queue may go on.
+  var releases: TimingWheel
+  /// Load of the uplinks, by port index, and how fast they are in bits per second.
+  var loads: FixedArray<UplinkLoad>
+  var speeds: FixedArray<UInt64>
+  var loadNanoseconds: UInt64 = 0
+  var nextBalance = MonotonicTime.never
   /// IP addresses that guests were seen to use, `limits.seenAddressesPerPort` for each port.
   var seenAddresses: FixedArray<SeenAddress>
   /// VLANs that the guests of trunk ports were seen to use.
@@ -54,6 +93,22 @@ public struct Switch: ~Copyable, Sendable {
       repeating: SeenAddress(), count: limits.ports * limits.seenAddressesPerPort)
     trunkVLANs = FixedArray(repeating: VLANSet(), count: limits.trunkPorts)
     announcements = PortQueue(capacity: limits.ports)
+    teamStates = FixedArray(repeating: TeamState(), count: limits.ports)
+    promiscuous = FixedArray(repeating: .none, count: limits.ports)
+    groupFilter = GroupFilterTable(portCapacity: limits.ports, seed: seed)
+    let domains = SwitchLimits.beaconDomains
+    probes = FixedArray(count: domains) { _ in BeaconProbe(now: .zero) }
+    probeVLANs = FixedArray(repeating: nil, count: domains)
+    beaconSlots = FixedArray(repeating: 0, count: domains)
+    beaconVerdicts = FixedArray(repeating: BeaconVerdict(good: 0), count: domains)
+    beaconsToSend = FixedArray(repeating: 0, count: domains)
+    flows = FlowTable(capacity: limits.flows, seed: seed)
+    let noShape = TrafficShape(averageBitsPerSecond: 0, peakBitsPerSecond: 0, burstBytes: 0)
+    shapers = FixedArray(repeating: Shaper(noShape, now: .zero), count: limits.ports * 2)
+    waiting = FrameStore(queueCount: limits.ports * 2, capacityBytes: limits.shaperBytes)
+    releases = TimingWheel(capacity: limits.ports * 2)
+    loads = FixedArray(repeating: UplinkLoad(), count: limits.ports)
+    speeds = FixedArray(repeating: 0, count: limits.ports)
   }
 
   /// The revision of the plan in force.
@@ -70,7 +125,7 @@ public struct Switch: ~Copyable, Sendable {
     return uplink == .none ? nil : uplink
   }
 
-  /// Whether an uplink carries frames now: attached, its link up, and not waiting for the up-delay.
+  /// Whether an uplink can carry frames now: attached, its link up, and not waiting for the up-delay.
   public func isUplinkUsable(_ port: PortIndex) -> Bool {
     let plan = portPlan(port)
     return plan.kind == .uplink && usableUplinks & (1 << UInt32(plan.team)) != 0

@@ -11,10 +11,16 @@ public struct SwitchLimits: Equatable, Sendable {
   public var ports = 1_056
   /// Uplinks of a switch; a team is a set of them, kept as 32 bits.
   public static let uplinks = 32
+  /// VLANs with beacon probing.
+  public static let beaconDomains = 64
   /// Learned and external MAC addresses.
   public var macEntries = 65_536
   /// Ports with a VLAN trunk whose VLANs in use are noted, for announcements.
   public var trunkPorts = 64
+  /// Flows whose filter verdict is known; a power of two.
+  public var flows = 65_536
+  /// Memory for frames that wait in shapers.
+  public var shaperBytes = FrameStore.defaultCapacityBytes
   /// IP addresses noted per port from the guest's own ARP and neighbour discovery.
   public var seenAddressesPerPort = 8
   /// Idle learned and external addresses are forgotten after this long (vSphere: fixed).
@@ -30,6 +36,15 @@ public struct SwitchLimits: Equatable, Sendable {
     let addresses = ports * seenAddressesPerPort * MemoryLayout<SeenAddress>.stride
     let trunkVLANs = trunkPorts * MemoryLayout<VLANSet>.stride
     let announcementQueue = ports * (MemoryLayout<PortIndex>.stride + 1)
-    return portState + portCounters + macTable + addresses + trunkVLANs + announcementQueue
+    let teams = ports * MemoryLayout<TeamState>.stride
+    let loads = ports * (MemoryLayout<UplinkLoad>.stride + 8)
+    let filters = FlowTable.memoryBytes(capacity: flows)
+    let shaping =
+      ports * 2 * MemoryLayout<Shaper>.stride + TimingWheel.memoryBytes(capacity: ports * 2)
+      + FrameStore.memoryBytes(queueCount: ports * 2, capacityBytes: shaperBytes)
+    let multicast = GroupFilterTable.memoryBytes(
+      capacity: GroupFilterTable.defaultCapacity, portCapacity: ports)
+    let tables = portState + portCounters + macTable + addresses + trunkVLANs + announcementQueue
+    return tables + teams + loads + filters + shaping + multicast
   }
 }

@@ -6,11 +6,12 @@
 
 public import Base
 public import FrameMemory
+public import Tables
 public import Wire
 
 /// Everything that forwarding reads and never writes.
 ///
-/// - Shape: `ports` by port index; `members` lists VM ports by VLAN, `members[memberStarts[v]..<
+/// - Shape: `ports` by port index; `members` lists VM ports by VLAN (the primary one of private VLANs), `members[memberStarts[v]..<
 ///   memberStarts[v + 1]]` being those of VLAN v; trunks are apart, as they are in many.
 public struct SwitchPlan: ~Copyable, Sendable {
   public let revision: UInt64
@@ -23,6 +24,21 @@ public struct SwitchPlan: ~Copyable, Sendable {
   public let uplinks: FixedArray<PortIndex>
   /// Declared addresses of the VM ports.
   public let addresses: FixedArray<IPAddress>
+  /// By VLAN, all 4,096 of them; empty when there are no private VLANs.
+  let privateVLANs: FixedArray<PrivateVLAN>
+  let hasPrivateVLANs: Bool
+  /// Where uplinks are probed with beacons.
+  public let beaconDomains: FixedArray<BeaconDomain>
+  public let beacons: BeaconSettings
+  /// How multicast frames find the ports that want them.
+  public let multicast: MulticastFiltering
+  /// Filter rules; a port names two of these.
+  let ruleSets: FixedArray<RuleSet>
+  /// Rates of shaped ports.
+  let shapes: FixedArray<TrafficShape>
+  /// Load-based teams look at their uplinks this often.
+  public let loadIntervalSeconds: UInt32
+  let hasLoadTeams: Bool
   /// VM ports without a trunk, by VLAN (0 = none), in order of index.
   let memberStarts: FixedArray<UInt32>
   let members: FixedArray<PortIndex>
@@ -37,10 +53,19 @@ public struct SwitchPlan: ~Copyable, Sendable {
   /// planner checks what people write.
   public init(
     revision: UInt64, mtu: Int, ports: [PortPlan], teams: [TeamPlan] = [],
-    vlanSets: [VLANSet] = [], uplinks: [PortIndex] = [], addresses: [IPAddress] = []
+    vlanSets: [VLANSet] = [], uplinks: [PortIndex] = [], addresses: [IPAddress] = [],
+    privateVLANs: [PrivateVLAN] = [], beaconDomains: [BeaconDomain] = [],
+    beacons: BeaconSettings = BeaconSettings(), multicast: MulticastFiltering = .basic,
+    loadIntervalSeconds: UInt32 = 30, ruleSets: [[FilterRule]] = [], shapes: [TrafficShape] = []
   ) {
     precondition(uplinks.count <= SwitchLimits.uplinks, "too many uplinks")
-    for port in ports { Self.check(port, teams.count, vlanSets.count, addresses.count) }
+    precondition(beaconDomains.count <= SwitchLimits.beaconDomains, "too many beacon domains")
+    for port in ports {
+      Self.check(port, teams.count, vlanSets.count, addresses.count)
+      precondition(
+        max(port.ingressRules, port.egressRules) <= ruleSets.count
+          && max(port.ingressShape, port.egressShape) <= shapes.count, "no such rules or shape")
+    }
     for uplink in uplinks { precondition(ports[uplink.index].kind == .uplink, "not an uplink") }
     self.revision = revision
     self.mtu = mtu
@@ -49,16 +74,40 @@ public struct SwitchPlan: ~Copyable, Sendable {
     self.vlanSets = FixedArray(vlanSets)
     self.uplinks = FixedArray(uplinks)
     self.addresses = FixedArray(addresses)
+    hasPrivateVLANs = !privateVLANs.isEmpty
+    self.privateVLANs = FixedArray(Self.byVLAN(privateVLANs))
+    self.beaconDomains = FixedArray(beaconDomains)
+    self.beacons = beacons
+    self.multicast = multicast
+    // The rules are hashed by what guests send, so that the seed must not be theirs to know.
+    self.ruleSets = FixedArray(count: ruleSets.count) {
+      RuleSet(ruleSets[$0], seed: beacons.identity &+ UInt64($0))
+    }
+    self.shapes = FixedArray(shapes)
+    self.loadIntervalSeconds = max(1, loadIntervalSeconds)
+    hasLoadTeams = teams.contains { $0.policy == .physicalLoad }
     let vms = ports.indices.filter { ports[$0].kind == .vm }
     let single = vms.filter { ports[$0].vlanMode != .trunk }
-    let byVLAN = single.sorted { (ports[$0].vlan, $0) < (ports[$1].vlan, $1) }
+    let byVLAN = single.sorted { 
+      (ports[$0].lookupVLAN, $0) < (ports[$1].lookupVLAN, $1)
+    }
     var starts = [UInt32](repeating: 0, count: 4097)
-    for index in byVLAN { starts[Int(ports[index].vlan) + 1] += 1 }
+    for index in byVLAN { starts[Int(ports[index].lookupVLAN) + 1] += 1 }
     for vlan in 1...4096 { starts[vlan] += starts[vlan - 1] }
     memberStarts = FixedArray(starts)
     members = FixedArray(byVLAN.map { PortIndex($0) })
     trunks = FixedArray(vms.filter { ports[$0].vlanMode == .trunk }.map { PortIndex($0) })
     flooding = FixedArray(vms.filter { ports[$0].floodsUnknown }.map { PortIndex($0) })
+  }
+
+  private static func byVLAN(_ entries: [PrivateVLAN]) -> [PrivateVLAN] {
+    guard !entries.isEmpty else { return [] }
+    var table = [PrivateVLAN](repeating: PrivateVLAN(), count: 4096)
+    for entry in entries {
+      precondition(entry.vlan > 0 && entry.vlan < 4095 && entry.primary < 4095, "bad VLAN")
+      table[Int(entry.vlan)] = entry
+    }
+    return table
   }
 
   /// A switch without ports: what a new switch starts with.
@@ -73,8 +122,11 @@ public struct SwitchPlan: ~Copyable, Sendable {
       Int(port.firstAddress) + Int(port.addressCount) <= addresses, "no such addresses")
   }
 
-  /// The most ports that one frame can go to: every VM port and an uplink.
-  var largestFanout: Int { members.count + trunks.count + 1 }
+  /// The most ports that one frame can go to: every VM port, and every uplink where beacons cannot tell
+  /// which of them works.
+  var largestFanout: Int {
+    members.count + trunks.count + (beaconDomains.count > 0 ? max(1, uplinks.count) : 1)
+  }
 
   /// Whether a port carries a VLAN, 0 being untagged.
   @inline(__always)
@@ -84,9 +136,14 @@ public struct SwitchPlan: ~Copyable, Sendable {
 
   /// The VLAN of a frame that comes in by a port, or nil when the port does not carry it.
   ///
-  /// Outside a trunk, frames come untagged or with a priority tag (VLAN 0), which counts as untagged.
+  /// Outside a trunk, frames come untagged or with a priority tag (VLAN 0), which counts as untagged. A
+  /// second tag behind such a priority tag would be the only one on the wire, and the frame in a VLAN of
+  /// the guest's choice: it is not admitted. Behind a VLAN that a trunk carries, a second tag is payload.
   @inline(__always)
-  func admit(_ tag: VLANTag, at port: PortPlan) -> UInt16? {
+  func admit(_ tag: VLANTag, _ etherType: UInt16, at port: PortPlan) -> UInt16? {
+    if tag.vlan == 0, etherType == 0x8100 || (etherType == 0x88A8 && port.vlanMode != .trunk) {
+      return nil
+    }
     if port.vlanMode == .trunk {
       return vlanSets[Int(port.vlanSet)].contains(tag.vlan) ? tag.vlan : nil
     }

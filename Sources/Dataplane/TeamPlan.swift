@@ -9,6 +9,13 @@ public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
     case originatingPortID
     /// `failover_explicit`: the first usable uplink in order.
     case explicitFailover
+    /// `loadbalance_srcmac`: the last byte of the source address chooses, frame by frame.
+    case sourceMAC
+    /// `loadbalance_ip`: the last bytes of the IP addresses choose, frame by frame. The physical
+    /// switch has a static EtherChannel.
+    case ipHash
+    /// `loadbalance_loadbased`: as by port id, until an uplink is too busy.
+    case physicalLoad
   }
 
   public var policy = Policy.originatingPortID
@@ -19,15 +26,21 @@ public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
   public var activeCount: UInt8 = 0
   public var standby: [32 of UInt8] = .init(repeating: 0)
   public var standbyCount: UInt8 = 0
+  /// Index into `SwitchPlan.beaconDomains` where beacons judge the uplinks; nil with link status only.
+  public var beaconDomain: UInt8?
+  /// Load balancing acts above this utilisation of an uplink, in percent of its speed.
+  public var loadThresholdPercent: UInt8 = 75
 
   public init() {}
 
   public init(
-    policy: Policy, active: [UInt8], standby: [UInt8] = [], failsBack: Bool = true
+    policy: Policy, active: [UInt8], standby: [UInt8] = [], failsBack: Bool = true,
+    beaconDomain: UInt8? = nil
   ) {
     precondition(active.count + standby.count <= 32, "a team has at most 32 uplinks")
     self.policy = policy
     self.failsBack = failsBack
+    self.beaconDomain = beaconDomain
     for (index, uplink) in active.enumerated() { self.active[index] = uplink }
     for (index, uplink) in standby.enumerated() { self.standby[index] = uplink }
     activeCount = UInt8(active.count)
@@ -38,6 +51,8 @@ public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
 
   public static func == (left: Self, right: Self) -> Bool {
     guard left.policy == right.policy, left.failsBack == right.failsBack,
+      left.beaconDomain == right.beaconDomain,
+      left.loadThresholdPercent == right.loadThresholdPercent,
       left.activeCount == right.activeCount, left.standbyCount == right.standbyCount
     else { return false }
     for index in 0..<Int(left.activeCount) where left.active[index] != right.active[index] {
@@ -51,6 +66,8 @@ public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
 
   /// The uplink for a port, among those in `usable` (one bit for each position), or nil.
   ///
+  /// `portID` is what the policy looks at: the port id, or the hash of a source address.
+  ///
   /// Port id: `id` modulo the number of active uplinks is the port's home, and a port leaves its home
   /// only when that is down. It then goes to a standby that takes the place of the failed one or, when
   /// there is none, spreads over the active uplinks that are left, and stays there until its home is
@@ -61,11 +78,37 @@ public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
     func isUsable(_ uplink: UInt8) -> Bool { usable & (1 << UInt32(uplink)) != 0 }
     let stays = current.map { isUsable($0) && isMember($0) } ?? false
     if !failsBack, stays { return current }
-    guard policy == .originatingPortID, activeCount > 0 else { return firstUsable(usable) }
+    guard policy != .explicitFailover, policy != .ipHash, activeCount > 0 else {
+      return firstUsable(usable)
+    }
     let home = Int(portID % UInt32(activeCount))
     if isUsable(active[home]) { return active[home] }
     if stays { return current }
     return substitute(forActive: home, portID: portID, usable: usable, isMoving: current != nil)
+  }
+
+  /// The uplink for a frame with this hash: the usable active ones are counted, as they are the members
+  /// of the EtherChannel that are up.
+  func select(ipHash hash: UInt32, usable: UInt32) -> UInt8? {
+    var count: UInt32 = 0
+    for index in 0..<Int(activeCount) where usable & (1 << UInt32(active[index])) != 0 {
+      count += 1
+    }
+    guard count > 0 else { return nil }
+    var turn = hash % count
+    for index in 0..<Int(activeCount) where usable & (1 << UInt32(active[index])) != 0 {
+      if turn == 0 { return active[index] }
+      turn -= 1
+    }
+    return nil
+  }
+
+  /// The uplinks of the team, one bit for each position.
+  var members: UInt32 {
+    var mask: UInt32 = 0
+    for index in 0..<Int(activeCount) { mask |= 1 << UInt32(active[index]) }
+    for index in 0..<Int(standbyCount) { mask |= 1 << UInt32(standby[index]) }
+    return mask
   }
 
   private func firstUsable(_ usable: UInt32) -> UInt8? {
@@ -103,7 +146,7 @@ public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
     return nil
   }
 
-  private func isMember(_ uplink: UInt8) -> Bool {
+  func isMember(_ uplink: UInt8) -> Bool {
     for index in 0..<Int(activeCount) where active[index] == uplink { return true }
     for index in 0..<Int(standbyCount) where standby[index] == uplink { return true }
     return false

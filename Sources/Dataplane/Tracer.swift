@@ -3,6 +3,7 @@
 // implementation of forwarding that explains the first.
 
 public import FrameMemory
+public import Tables
 public import Wire
 
 /// A step of a frame through the switch, in the order in which things happen.
@@ -11,6 +12,8 @@ public enum TraceEvent: Equatable, Sendable {
   case received(port: PortIndex, byteCount: Int)
   /// Belongs to this VLAN, 0 for none.
   case classified(vlan: UInt16)
+  /// Passed the policies of its ingress port.
+  case admitted(port: PortIndex)
   /// The source address was learned, or moved here.
   case learned(MACAddress, vlan: UInt16, port: PortIndex)
   /// An announced address is beyond an uplink now.
@@ -23,6 +26,14 @@ public enum TraceEvent: Equatable, Sendable {
   case replicated
   /// The team of the ingress port gives it this uplink.
   case teamSelected(uplink: PortIndex)
+  /// About to meet the egress policies of a port.
+  case leaving(port: PortIndex)
+  /// What the rules of a port say.
+  case filtered(port: PortIndex, direction: Direction, verdict: FilterVerdict)
+  /// Waits in a shaper.
+  case queued(port: PortIndex, direction: Direction)
+  /// Goes on behind a shaper, as this frame of another batch.
+  case released(index: Int, port: PortIndex, direction: Direction)
   /// Handed to a port's attachment with this tag.
   case delivered(port: PortIndex, tag: VLANTag)
   case dropped(DropReason, port: PortIndex, direction: Direction)

@@ -55,6 +55,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable, BitwiseCopyable {
   case hairpin
   /// 01-80-C2-00-00-00 to -0F from an uplink: for the switch itself, never for a guest.
   case reservedAddress
+  /// A beacon of an uplink: it has done its work when it came in.
+  case beacon
 
   /// The stable name: a JSON key, a word on the command line.
   public var name: String { String(describing: self) }

@@ -25,6 +25,13 @@ public struct MACAddress: RawRepresentable, Hashable, Comparable, Sendable, Bitw
   @inlinable
   public var isReserved: Bool { rawValue >> 4 == 0x0180_C200_0000 >> 4 }
 
+  /// Where bridges send spanning tree frames: 01-80-C2-00-00-00 (IEEE 802.1Q-2018, 8.13), and
+  /// 01-00-0C-CC-CC-CD (Cisco, per VLAN).
+  @inlinable
+  public var isSpanningTree: Bool {
+    rawValue == 0x0180_C200_0000 || rawValue == 0x0100_0CCC_CCCD
+  }
+
   @inlinable
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 

@@ -122,7 +122,8 @@ import Wire
     #expect(
       tracer.events == [
         .received(port: PortIndex(2), byteCount: 60), .classified(vlan: 10),
-        .found(port: PortIndex(3)), .delivered(port: PortIndex(3), tag: .none),
+        .admitted(port: PortIndex(2)), .found(port: PortIndex(3)), .leaving(port: PortIndex(3)),
+        .delivered(port: PortIndex(3), tag: .none),
       ])
   }
 }

@@ -10,10 +10,14 @@ import Wire
   /// VM port 2 in VLAN 7 behind uplinks 0 and 1.
   private func network() -> TestNetwork { TestNetwork(vms: [vm(vlan: 7)]) }
 
+  /// Redirects the frame that was sent last.
   private func redirect(_ net: TestNetwork, from uplink: Int) -> Bool {
     net.deliveries.removeAll()
+    net.deliveries.append(frame: 0, to: PortIndex(uplink), tag: VLANTag(vlan: 7))
+    let delivery = net.deliveries[0]
+    net.deliveries.removeAll()
     return net.network.redirect(
-      0, in: net.batch, VLANTag(vlan: 7), from: PortIndex(uplink), into: &net.deliveries)
+      0, in: net.batch, delivery, from: PortIndex(uplink), into: &net.deliveries)
   }
 
   @Test func goesOutByTheUplinkThatThePortHasNow() {

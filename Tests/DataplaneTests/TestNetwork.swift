@@ -45,6 +45,8 @@ final class TestNetwork {
     var small = SwitchLimits()
     small.ports = 64
     small.macEntries = 1_024
+    small.flows = 1_024
+    small.shaperBytes = 1 << 20
     network = Switch(limits: limits ?? small, seed: 7)
     deliveries = DeliveryList(capacity: 4_096, portCapacity: network.limits.ports)
     self.teams = teams

@@ -60,7 +60,7 @@ extension SwitchRuntime {
       entry = deliveries.next(after: current)
       guard let reason = delivery.failure else { continue }
       let frame = Int(delivery.frame)
-      if !network.redirect(frame, in: batch, delivery.tag, from: port, into: &redirected) {
+      if !network.redirect(frame, in: batch, delivery, from: port, into: &redirected) {
         network.recordFailure(of: frame, in: batch, at: port, reason: reason)
       }
     }

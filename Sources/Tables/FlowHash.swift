@@ -20,7 +20,7 @@ public struct FlowHash: Sendable, BitwiseCopyable {
 
   /// 64 bits, all of them good.
   ///
-  /// - Cost: two multiplications one after the other, under 3 ns.
+  /// - Cost: two multiplications one after the other.
   @inlinable @inline(__always)
   public func callAsFunction(_ key: FlowKey) -> UInt64 {
     let first = Self.folded(key.sourceHigh ^ secrets[0], key.sourceLow ^ secrets[1])

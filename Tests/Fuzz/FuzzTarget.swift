@@ -24,6 +24,9 @@ extension FuzzTarget {
   /// Topology files, from their text to the plans of their hosts.
   static let config = FuzzTarget(name: "config") { ConfigTarget.run($0) }
 
+  /// Frames as a filter reads them.
+  static let flowkey = FuzzTarget(name: "flowkey") { FlowKeyTarget.run($0) }
+
   /// All of them. Each has a folder in `corpus`; `scripts/fuzz` finds the names there.
-  static let all: [FuzzTarget] = wire + [pipeline, config]
+  static let all: [FuzzTarget] = wire + [pipeline, config, flowkey]
 }

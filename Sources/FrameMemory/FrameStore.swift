@@ -184,6 +184,7 @@ extension FrameStore {
     return count
   }
 
+  @inline(__always)
   private func admits(_ pieces: SegmentPieces, to queue: Int, limitBytes: Int) -> Bool {
     // All pieces but the last are of one size.
     let wanted =

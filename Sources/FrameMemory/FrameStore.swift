@@ -49,8 +49,7 @@ public enum StoreResult: Sendable, BitwiseCopyable {
 public struct FrameStore: ~Copyable, Sendable {
   public static let defaultCapacityBytes = 64 * 1_024 * 1_024
 
-  @usableFromInline
-  var cells: CellMemory
+  private var cells: CellMemory
   /// What is known about the frame that begins in a cell.
   @usableFromInline
   var frames: FixedArray<HeldFrame>

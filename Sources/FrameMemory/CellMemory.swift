@@ -10,7 +10,6 @@ internal import Wire
 
 /// A fixed number of cells, each free or in one chain.
 @safe
-@usableFromInline
 struct CellMemory: ~Copyable {
   static let cellBytes = 2_048
 

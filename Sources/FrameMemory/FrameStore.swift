@@ -49,8 +49,7 @@ public enum StoreResult: Sendable, BitwiseCopyable {
 public struct FrameStore: ~Copyable, Sendable {
   public static let defaultCapacityBytes = 64 * 1_024 * 1_024
 
-  @usableFromInline
-  var cells: CellMemory
+  private var cells: CellMemory
   /// What is known about the frame that begins in a cell.
   @usableFromInline
   var frames: FixedArray<HeldFrame>
@@ -184,6 +183,7 @@ extension FrameStore {
     return count
   }
 
+  @inline(__always)
   private func admits(_ pieces: SegmentPieces, to queue: Int, limitBytes: Int) -> Bool {
     // All pieces but the last are of one size.
     let wanted =

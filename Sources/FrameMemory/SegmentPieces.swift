@@ -47,7 +47,7 @@ public struct SegmentPieces: Sendable {
     self.segmentCount = segmentCount
   }
 
-  /// The frame as it is, when it is not cut; else what is cut for a piece.
+  /// What of the frame a piece is; nil when the one piece is the frame as it is.
   func cut(_ piece: Int) -> SegmentCut? {
     guard count > 1, let layout else { return nil }
     return SegmentCut(

@@ -62,7 +62,7 @@ public struct Shaper: Sendable, BitwiseCopyable {
   /// - Cost: no division; two multiplications when time has passed.
   public mutating func tryTake(_ byteCount: Int, now: MonotonicTime) -> Bool {
     fill(now)
-    let wanted = Int128(byteCount) * Self.byteLevel
+    let wanted = Int128(byteCount) &* Self.byteLevel
     guard averageLevel >= min(wanted, averageDepth), peakLevel >= min(wanted, peakRestDepth) else {
       isWaiting = true
       return false
@@ -77,7 +77,7 @@ public struct Shaper: Sendable, BitwiseCopyable {
   public func readyTime(_ byteCount: Int, now: MonotonicTime) -> MonotonicTime {
     var filled = self
     filled.fill(now)
-    let wanted = Int128(byteCount) * Self.byteLevel
+    let wanted = Int128(byteCount) &* Self.byteLevel
     let average = Self.nanoseconds(
       until: min(wanted, averageDepth), from: filled.averageLevel, averageRate)
     let peak = Self.nanoseconds(
@@ -113,14 +113,14 @@ extension Shaper {
     max(min(shape.peakBitsPerSecond, Self.fastestBitsPerSecond), averageRate)
   }
 
-  var averageDepth: Int128 { Int128(shape.burstBytes) * Self.byteLevel }
+  var averageDepth: Int128 { Int128(shape.burstBytes) &* Self.byteLevel }
 
-  var peakRestDepth: Int128 { Int128(min(shape.burstBytes, Self.restBytes)) * Self.byteLevel }
+  var peakRestDepth: Int128 { Int128(min(shape.burstBytes, Self.restBytes)) &* Self.byteLevel }
 
   /// How far the peak bucket fills while a frame waits; never more than the burst.
   var peakLateDepth: Int128 {
     let lateNanoseconds = Int128(Self.latenessMilliseconds * 1_000_000)
-    return min(averageDepth, peakRestDepth + Int128(peakRate) * lateNanoseconds)
+    return min(averageDepth, peakRestDepth + Int128(peakRate) &* lateNanoseconds)
   }
 
   /// Adds what the time since the last call brought.
@@ -128,10 +128,11 @@ extension Shaper {
     let elapsed = now.nanoseconds(since: filledTime)
     guard elapsed > 0 else { return }
     filledTime = now
-    averageLevel = min(averageLevel + Int128(averageRate) * Int128(elapsed), averageDepth)
+    // Products of 48 and 64 bits: no check needed, and without one they are a single instruction.
+    averageLevel = min(averageLevel + Int128(averageRate) &* Int128(elapsed), averageDepth)
     // What was gained while waiting is not lost by no longer waiting; it only grows no more.
     let depth = max(peakLevel, isWaiting ? peakLateDepth : peakRestDepth)
-    peakLevel = min(peakLevel + Int128(peakRate) * Int128(elapsed), depth)
+    peakLevel = min(peakLevel + Int128(peakRate) &* Int128(elapsed), depth)
   }
 
   /// How long a bucket takes to reach a level, rounded up.

@@ -2,6 +2,7 @@
 // uplink slots.
 
 /// A distributed switch.
+@dynamicMemberLookup
 public struct DistributedSwitch: Hashable, Sendable {
   public static let mtuRange = 1280...9190
   public static let mtuDefault = 1500
@@ -29,11 +30,13 @@ public struct DistributedSwitch: Hashable, Sendable {
   /// What port groups inherit.
   public var policy: Policy
   public var portgroups: [PortGroup]
+  public var settings: SwitchSettings
   public var origin: Origin
 
   public init(
     name: String, mtu: Int = mtuDefault, uplinks: [String] = [], hosts: [Member] = [],
-    policy: Policy = Policy(), portgroups: [PortGroup] = [], origin: Origin = Origin()
+    policy: Policy = Policy(), portgroups: [PortGroup] = [],
+    settings: SwitchSettings = SwitchSettings(), origin: Origin = Origin()
   ) {
     self.name = name
     self.mtu = mtu
@@ -41,7 +44,16 @@ public struct DistributedSwitch: Hashable, Sendable {
     self.hosts = hosts
     self.policy = policy
     self.portgroups = portgroups
+    self.settings = settings
     self.origin = origin
+  }
+
+  /// A setting of the switch, by its own name.
+  public subscript<Value>(
+    dynamicMember setting: WritableKeyPath<SwitchSettings, Value>
+  ) -> Value {
+    get { settings[keyPath: setting] }
+    set { settings[keyPath: setting] = newValue }
   }
 }
 

@@ -10,6 +10,7 @@ public enum SwitchKind: String, CaseIterable, Hashable, Codable, Sendable {
 }
 
 /// A distributed or standard switch on one host.
+@dynamicMemberLookup
 public struct HostSwitch: Hashable, Sendable {
   public var name: String
   public var kind: SwitchKind
@@ -22,11 +23,29 @@ public struct HostSwitch: Hashable, Sendable {
   public var uplinkNames: [String]
   public var policy: Policy
   public var portgroups: [PortGroup]
+  public var settings: SwitchSettings
   public var origin: Origin
 
-  /// What holds for a port group of this switch.
-  public func effectivePolicy(of portgroup: PortGroup) -> EffectivePolicy {
-    EffectivePolicy(switch: policy, portgroup: portgroup.policy, uplinks: uplinkNames)
+  /// A setting of the switch, by its own name.
+  public subscript<Value>(
+    dynamicMember setting: WritableKeyPath<SwitchSettings, Value>
+  ) -> Value {
+    get { settings[keyPath: setting] }
+    set { settings[keyPath: setting] = newValue }
+  }
+
+  /// What holds for a port group of this switch; with `port`, for a port that says this for itself.
+  public func effectivePolicy(
+    of portgroup: PortGroup, port: PortSettings? = nil
+  ) -> EffectivePolicy {
+    EffectivePolicy(switch: policy, portgroup: portgroup, port: port, uplinks: uplinkNames)
+  }
+
+  /// What holds for the port of a nic: its own settings count as long as the port group keeps them.
+  public func effectivePolicy(
+    of portgroup: PortGroup, nic: VirtualMachine.NIC
+  ) -> EffectivePolicy {
+    effectivePolicy(of: portgroup, port: nic.port(in: portgroup))
   }
 
   /// The port group of a name.
@@ -43,7 +62,7 @@ extension HostSwitch {
     self.init(
       name: declared.name, kind: .distributed, host: member.host, mtu: declared.mtu,
       uplinks: bound, uplinkNames: declared.uplinks, policy: declared.policy,
-      portgroups: declared.portgroups, origin: declared.origin)
+      portgroups: declared.portgroups, settings: declared.settings, origin: declared.origin)
   }
 
   init(_ declared: StandardSwitch) {
@@ -51,7 +70,7 @@ extension HostSwitch {
       name: declared.name, kind: .standard, host: declared.host, mtu: declared.mtu,
       uplinks: declared.uplinks.map { UplinkBinding(uplink: $0, nic: $0) },
       uplinkNames: declared.uplinks, policy: declared.policy, portgroups: declared.portgroups,
-      origin: declared.origin)
+      settings: declared.settings, origin: declared.origin)
   }
 }
 

@@ -2,6 +2,7 @@
 // each other.
 
 /// A standard switch.
+@dynamicMemberLookup
 public struct StandardSwitch: Hashable, Sendable {
   public static let mtuRange = 1280...9000
   public static let mtuDefault = 1500
@@ -16,11 +17,13 @@ public struct StandardSwitch: Hashable, Sendable {
   /// What port groups inherit.
   public var policy: Policy
   public var portgroups: [PortGroup]
+  public var settings: SwitchSettings
   public var origin: Origin
 
   public init(
     host: String, name: String, mtu: Int = mtuDefault, uplinks: [String] = [],
-    policy: Policy = Policy(), portgroups: [PortGroup] = [], origin: Origin = Origin()
+    policy: Policy = Policy(), portgroups: [PortGroup] = [],
+    settings: SwitchSettings = SwitchSettings(), origin: Origin = Origin()
   ) {
     self.host = host
     self.name = name
@@ -28,6 +31,15 @@ public struct StandardSwitch: Hashable, Sendable {
     self.uplinks = uplinks
     self.policy = policy
     self.portgroups = portgroups
+    self.settings = settings
     self.origin = origin
+  }
+
+  /// A setting of the switch, by its own name.
+  public subscript<Value>(
+    dynamicMember setting: WritableKeyPath<SwitchSettings, Value>
+  ) -> Value {
+    get { settings[keyPath: setting] }
+    set { settings[keyPath: setting] = newValue }
   }
 }

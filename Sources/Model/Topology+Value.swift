@@ -45,6 +45,7 @@ extension DistributedSwitch {
     object.set("uplinks", uplinks.map { .string($0) })
     object.set("hosts", hosts.map(\.value))
     object.set("policy", policy.value)
+    settings.add(to: &object)
     object.set("portgroups", portgroups.map { $0.value(on: .distributed) })
     return .object(object)
   }
@@ -64,6 +65,7 @@ extension StandardSwitch {
     if mtu != Self.mtuDefault { object["mtu"] = .int(mtu) }
     object.set("uplinks", uplinks.map { .string($0) })
     object.set("policy", policy.value)
+    settings.add(to: &object)
     object.set("portgroups", portgroups.map { $0.value(on: .standard) })
     return .object(object)
   }
@@ -71,48 +73,16 @@ extension StandardSwitch {
 
 extension PortGroup {
   fileprivate func value(on kind: SwitchKind) -> JSONValue {
-    var object: JSONObject = ["name": .string(name)]
-    switch (vlan, kind) {
-    case (.none, _): object["vlan"] = 0
-    case (.access(let vlan), _): object["vlan"] = .int(Int(vlan))
-    case (.trunk, .standard): object["vlan"] = 4095
-    case (.trunk(let trunk), .distributed):
-      object["vlan"] = [
-        "trunk": .array(
-          trunk.ranges.map { range in
-            range.count == 1
-              ? .int(Int(range.lowerBound)) : .string("\(range.lowerBound)-\(range.upperBound)")
-          })
-      ]
-    }
+    var object: JSONObject = ["name": .string(name), "vlan": vlan.value(on: kind)]
+    if binding != .static { object["binding"] = .string(binding.rawValue) }
+    if allocation != .elastic { object["allocation"] = .string(allocation.rawValue) }
+    if numPorts != Self.portsDefault { object["numPorts"] = .int(numPorts) }
+    object.set(
+      "allowOverride",
+      PolicyOverride.allCases.filter(allowOverride.contains).map { .string($0.rawValue) })
+    if !resetAtDisconnect { object["resetAtDisconnect"] = false }
     object.set("policy", policy.value)
     return .object(object)
-  }
-}
-
-extension Policy {
-  fileprivate var value: JSONObject {
-    var security: JSONObject = [:]
-    security["allowPromiscuous"] = self.security.allowPromiscuous.map { .bool($0) }
-    security["macChanges"] = self.security.macChanges.map { .bool($0) }
-    security["forgedTransmits"] = self.security.forgedTransmits.map { .bool($0) }
-    var learning: JSONObject = [:]
-    learning["enabled"] = macLearning.enabled.map { .bool($0) }
-    learning["allowUnicastFlooding"] = macLearning.allowUnicastFlooding.map { .bool($0) }
-    learning["limit"] = macLearning.limit.map { .int($0) }
-    learning["limitPolicy"] = macLearning.limitPolicy.map { .string($0.rawValue) }
-    var team: JSONObject = [:]
-    team["policy"] = teaming.policy.map { .string($0.rawValue) }
-    team["activeUplinks"] = teaming.activeUplinks.map { .array($0.map { .string($0) }) }
-    team["standbyUplinks"] = teaming.standbyUplinks.map { .array($0.map { .string($0) }) }
-    team["failureDetection"] = teaming.failureDetection.map { .string($0.rawValue) }
-    team["failback"] = teaming.failback.map { .bool($0) }
-    team["notifySwitches"] = teaming.notifySwitches.map { .bool($0) }
-    var object: JSONObject = [:]
-    object.set("security", security)
-    object.set("macLearning", learning)
-    object.set("teaming", team)
-    return object
   }
 }
 
@@ -126,20 +96,34 @@ extension VirtualMachine {
           "portgroup": .string(nic.portgroup), "mac": .string(nic.mac.description),
         ]
         object.set("addresses", nic.addresses.map { .string($0.description) })
+        if !nic.isConnected { object["connected"] = false }
+        object["qmp"] = nic.qmp.map { .string($0) }
+        object["qmpNic"] = nic.qmpNic.map { .string($0) }
+        object["port"] = nic.port?.value
         return .object(object)
       })
     return .object(object)
   }
 }
 
+extension PortSettings {
+  fileprivate var value: JSONValue {
+    var object: JSONObject = [:]
+    object["id"] = id.map { .int(Int($0)) }
+    object["vlan"] = vlan?.value(on: .distributed)
+    object.set("policy", policy.value)
+    return .object(object)
+  }
+}
+
 extension JSONObject {
   /// Sets a key to a list, unless it is empty.
-  fileprivate mutating func set(_ key: String, _ values: [JSONValue]) {
+  mutating func set(_ key: String, _ values: [JSONValue]) {
     if !values.isEmpty { self[key] = .array(values) }
   }
 
   /// Sets a key to an object, unless it is empty.
-  fileprivate mutating func set(_ key: String, _ object: JSONObject) {
+  mutating func set(_ key: String, _ object: JSONObject) {
     if !object.members.isEmpty { self[key] = .object(object) }
   }
 

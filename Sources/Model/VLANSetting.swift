@@ -3,6 +3,7 @@
 //   none     frames pass without a tag                                    vlan: 0
 //   access   the switch tags towards the uplinks and strips for the VM    vlan: 10
 //   trunk    the VM tags for itself, within the ranges                    vlan: {trunk: [0-99, 200]}
+//   private  a row of the switch's map of private VLANs says who it reaches   vlan: {pvlan: 101}
 //
 // On a standard switch `vlan: 4095` is the trunk of all VLANs; a distributed switch refuses it.
 
@@ -12,27 +13,32 @@ public enum VLANSetting: Hashable, Sendable {
   /// 1-4094.
   case access(UInt16)
   case trunk(VLANRanges)
+  /// The secondary VLAN of a row of the switch's map; for a promiscuous port the primary.
+  case privateVLAN(UInt16)
 }
 
 extension VLANSetting: CustomStringConvertible {
-  /// `0`, `10` or `0-99,200`: as tables print it.
+  private static let privateWord = "pvlan "
+
+  /// `0`, `10`, `0-99,200` or `pvlan 101`: as tables print it.
   public var description: String {
     switch self {
     case .none: "0"
     case .access(let vlan): "\(vlan)"
     case .trunk(let ranges): ranges.description
+    case .privateVLAN(let secondary): "\(Self.privateWord)\(secondary)"
     }
   }
 }
 
 extension VLANSetting: Codable {
-  /// A number for none and access, text for a trunk.
+  /// A number for none and access, text for the others.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {
     case .none: try container.encode(UInt16(0))
     case .access(let vlan): try container.encode(vlan)
-    case .trunk(let ranges): try container.encode(ranges.description)
+    case .trunk, .privateVLAN: try container.encode(description)
     }
   }
 
@@ -42,7 +48,15 @@ extension VLANSetting: Codable {
       self = number == 0 ? .none : .access(number)
       return
     }
-    guard let ranges = VLANRanges(try container.decode(String.self)) else {
+    let text = try container.decode(String.self)
+    if text.hasPrefix(Self.privateWord),
+      let number = UInt16(text.dropFirst(Self.privateWord.count)),
+      (1...VLANRanges.highest).contains(number)
+    {
+      self = .privateVLAN(number)
+      return
+    }
+    guard let ranges = VLANRanges(text) else {
       throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a VLAN setting")
     }
     self = .trunk(ranges)

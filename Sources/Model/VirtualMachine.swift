@@ -12,15 +12,37 @@ public struct VirtualMachine: Hashable, Sendable {
     public var mac: MACAddress
     /// What the nic is given in the VM, and what is announced for it. May be empty.
     public var addresses: [IPPrefix]
+    /// The cable is plugged in. A nic that is not keeps its static port, and passes no frame.
+    public var isConnected: Bool
+    /// The QMP socket of the guest, which tells its addresses; nothing: they are seen otherwise.
+    public var qmp: String?
+    /// The name of the nic in the guest's QMP; nothing: the one that has the declared address.
+    public var qmpNic: String?
+    /// What its port says for itself.
+    public var port: PortSettings?
     public var origin: Origin
 
     public init(
-      portgroup: String, mac: MACAddress, addresses: [IPPrefix] = [], origin: Origin = Origin()
+      portgroup: String, mac: MACAddress, addresses: [IPPrefix] = [],
+      isConnected: Bool = true, qmp: String? = nil, qmpNic: String? = nil,
+      port: PortSettings? = nil, origin: Origin = Origin()
     ) {
       self.portgroup = portgroup
       self.mac = mac
       self.addresses = addresses
+      self.isConnected = isConnected
+      self.qmp = qmp
+      self.qmpNic = qmpNic
+      self.port = port
       self.origin = origin
+    }
+
+    /// The settings of the port that count now: none after a disconnect that resets them.
+    public func port(in portgroup: PortGroup) -> PortSettings? {
+      guard var port, !isConnected, portgroup.resetAtDisconnect else { return port }
+      port.vlan = nil
+      port.policy = Policy()
+      return port
     }
   }
 

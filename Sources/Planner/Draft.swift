@@ -39,7 +39,7 @@ struct Draft {
     teams.append(team(policy.teaming))
     switch portgroup.vlan {
     case .none: break
-    case .access(let vlan):
+    case .access(let vlan), .privateVLAN(let vlan):
       group.vlanMode = .access
       group.vlan = vlan
     case .trunk(let ranges):

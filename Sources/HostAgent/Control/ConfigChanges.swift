@@ -46,8 +46,11 @@ enum ConfigChanges {
       if known.vlan != portgroup.vlan {
         lines.append("\(name): vlan \(known.vlan) -> \(portgroup.vlan)")
       }
-      let before = old.hostSwitch.effectivePolicy(of: known)
-      if before != new.hostSwitch.effectivePolicy(of: portgroup) {
+      var before = old.hostSwitch.effectivePolicy(of: known)
+      let after = new.hostSwitch.effectivePolicy(of: portgroup)
+      // The VLAN was told.
+      before.vlan = after.vlan
+      if before != after {
         lines.append("\(name): policy changed")
       }
     }

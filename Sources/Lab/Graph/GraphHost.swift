@@ -192,7 +192,14 @@ extension GraphPortGroup {
   fileprivate static func teamWords(_ team: EffectivePolicy.Teaming) -> [String] {
     let active = excerpt(team.activeUplinks.value)
     let standby = excerpt(team.standbyUplinks.value)
-    let how = team.policy.value == .explicitOrder ? "in order" : "by port id"
+    let how =
+      switch team.policy.value {
+      case .portID: "by port id"
+      case .sourceMAC: "by source MAC"
+      case .ipHash: "by IP hash"
+      case .physicalLoad: "by load"
+      case .explicitOrder: "in order"
+      }
     return ["\(how): \(active)"] + (standby.isEmpty ? [] : ["standby: \(standby)"])
   }
 

@@ -46,7 +46,7 @@ struct GraphPalette {
   private static func rank(_ setting: VLANSetting) -> Int {
     switch setting {
     case .none: 0
-    case .access(let vlan): Int(vlan)
+    case .access(let vlan), .privateVLAN(let vlan): Int(vlan)
     case .trunk: 5000
     }
   }
@@ -55,8 +55,8 @@ struct GraphPalette {
     switch setting {
     case .none: return Self.untagged
     case .trunk: return Self.trunk
-    case .access:
-      let numbered = settings.filter { if case .access = $0 { true } else { false } }
+    case .access, .privateVLAN:
+      let numbered = settings.filter { (1...4094).contains(Self.rank($0)) }
       return Self.hues[(numbered.firstIndex(of: setting) ?? 0) % Self.hues.count]
     }
   }
@@ -66,6 +66,7 @@ struct GraphPalette {
     switch setting {
     case .none: "no VLAN"
     case .access(let vlan): "VLAN \(vlan)"
+    case .privateVLAN(let vlan): "private VLAN \(vlan)"
     case .trunk(let ranges):
       ranges == .all ? "trunk of all VLANs" : "trunk \(excerpt(ranges.description))"
     }

@@ -1,4 +1,4 @@
-// Decodes the policy of a switch or port group. What it does not say stays inherited.
+// Decodes the policy of a switch, port group or port. What it does not say stays inherited.
 
 internal import Base
 
@@ -8,24 +8,44 @@ extension TopologyDecoder {
     guard let node = owner.value("policy") else { return Policy(origin: Origin(owner.node)) }
     let reader = MappingReader(
       node, subject: "policy of \(owner.subject)",
-      keys: ["security", "macLearning", "teaming", "inShaping", "outShaping", "filter"], log: log)
-    reader.refuseShaping("inShaping")
-    reader.refuseShaping("outShaping")
-    reader.refuseElements("filter")
+      keys: [
+        "security", "macLearning", "inShaping", "outShaping", "filter", "teaming", "blocked",
+      ], log: log)
+    func family<Family>(
+      _ key: String, _ decode: (ConfigNode, String) -> Family, _ empty: Family
+    ) -> Family {
+      reader.value(key).map { decode($0, reader.subject) } ?? empty
+    }
     return Policy(
-      security: reader.value("security").map { security($0, reader.subject) } ?? SecurityPolicy(),
-      macLearning: reader.value("macLearning").map { macLearning($0, reader.subject) }
-        ?? MACLearningPolicy(),
-      teaming: reader.value("teaming").map { teaming($0, reader.subject) } ?? TeamingPolicy(),
+      blocked: reader.bool("blocked"),
+      security: family("security", security, SecurityPolicy()),
+      macLearning: family("macLearning", macLearning, MACLearningPolicy()),
+      inShaping: family("inShaping", shaping, ShapingPolicy()),
+      outShaping: family("outShaping", shaping, ShapingPolicy()),
+      filter: filter(reader), teaming: family("teaming", teaming, TeamingPolicy()),
       origin: Origin(node))
+  }
+
+  /// The policy of an uplink port group, which has two of the fields.
+  func uplinkPolicy(_ owner: MappingReader) -> Policy {
+    guard let node = owner.value("policy") else { return Policy(origin: Origin(owner.node)) }
+    let reader = MappingReader(
+      node, subject: "policy of \(owner.subject)", keys: ["filter", "blocked"], log: log)
+    return Policy(blocked: reader.bool("blocked"), filter: filter(reader), origin: Origin(node))
   }
 
   private func security(_ node: ConfigNode, _ subject: String) -> SecurityPolicy {
     let reader = MappingReader(
-      node, subject: subject, keys: ["allowPromiscuous", "macChanges", "forgedTransmits"], log: log)
+      node, subject: subject,
+      keys: [
+        "allowPromiscuous", "macChanges", "forgedTransmits", "blockGuestBPDU",
+        "reversePathCheckPromiscuous",
+      ], log: log)
     return SecurityPolicy(
       allowPromiscuous: reader.bool("allowPromiscuous"), macChanges: reader.bool("macChanges"),
-      forgedTransmits: reader.bool("forgedTransmits"))
+      forgedTransmits: reader.bool("forgedTransmits"),
+      blockGuestBPDU: reader.bool("blockGuestBPDU"),
+      reversePathCheckPromiscuous: reader.bool("reversePathCheckPromiscuous"))
   }
 
   private func macLearning(_ node: ConfigNode, _ subject: String) -> MACLearningPolicy {
@@ -38,19 +58,32 @@ extension TopologyDecoder {
       limitPolicy: reader.choice("limitPolicy"))
   }
 
+  private func shaping(_ node: ConfigNode, _ subject: String) -> ShapingPolicy {
+    let reader = MappingReader(
+      node, subject: subject,
+      keys: ["enabled", "averageBandwidth", "peakBandwidth", "burstSize"], log: log)
+    return ShapingPolicy(
+      enabled: reader.bool("enabled"),
+      averageBandwidth: reader.quantity("averageBandwidth", .bandwidth),
+      peakBandwidth: reader.quantity("peakBandwidth", .bandwidth),
+      burstSize: reader.quantity("burstSize", .burst))
+  }
+
   private func teaming(_ node: ConfigNode, _ subject: String) -> TeamingPolicy {
     let reader = MappingReader(
       node, subject: subject,
       keys: [
         "policy", "activeUplinks", "standbyUplinks", "failureDetection", "failback",
-        "notifySwitches",
+        "notifySwitches", "loadThresholdPercent", "loadInterval",
       ], log: log)
     return TeamingPolicy(
-      policy: reader.choice("policy", unavailable: Unavailable.loadBalancing),
+      policy: reader.choice("policy"),
       activeUplinks: reader.names("activeUplinks", limit: TopologyLimit.uplinksOfASwitch),
       standbyUplinks: reader.names("standbyUplinks", limit: TopologyLimit.uplinksOfASwitch),
-      failureDetection: reader.choice(
-        "failureDetection", unavailable: Unavailable.failureDetection),
-      failback: reader.bool("failback"), notifySwitches: reader.bool("notifySwitches"))
+      failureDetection: reader.choice("failureDetection"),
+      failback: reader.bool("failback"), notifySwitches: reader.bool("notifySwitches"),
+      loadThresholdPercent: reader.integer(
+        "loadThresholdPercent", in: TeamingPolicy.loadThresholdRange),
+      loadInterval: reader.integer("loadInterval", in: TeamingPolicy.loadIntervalRange))
   }
 }

@@ -69,15 +69,43 @@ extension TopologyDecoder {
     _ node: ConfigNode, _ subject: String
   ) -> (VirtualMachine.NIC, hasMAC: Bool) {
     let reader = MappingReader(
-      node, subject: subject, keys: ["portgroup", "mac", "addresses"], log: log)
+      node, subject: subject,
+      keys: ["portgroup", "mac", "addresses", "connected", "qmp", "qmpNic", "port"], log: log)
     let mac = mac(reader)
     let nic = VirtualMachine.NIC(
       portgroup: reader.requiredName("portgroup"), mac: mac ?? .zero,
       addresses: reader.list("addresses", limit: TopologyLimit.addressesOfANIC).compactMap {
         address($0, reader)
       },
-      origin: Origin(node))
+      isConnected: reader.bool("connected") ?? true, qmp: path("qmp", reader),
+      qmpNic: reader.value("qmpNic").map { reader.name(of: $0, "`qmpNic`") },
+      port: reader.value("port").map { port($0, subject) }, origin: Origin(node))
     return (nic, mac != nil)
+  }
+
+  private func port(_ node: ConfigNode, _ owner: String) -> PortSettings {
+    let reader = MappingReader(
+      node, subject: "port of \(owner)", keys: ["id", "vlan", "policy"], log: log)
+    // Which kind of switch it is on is not known here; `TopologyCheck` knows.
+    return PortSettings(
+      id: reader.integer("id", in: PortSettings.idRange).map { UInt32($0) },
+      vlan: reader.value("vlan").flatMap { node in
+        node.entries == nil ? reader.vlan(node, on: .standard) : reader.vlan(node, on: .distributed)
+      },
+      policy: policy(reader), origin: Origin(node))
+  }
+
+  /// The absolute path of a socket.
+  private func path(_ key: String, _ reader: MappingReader) -> String? {
+    guard let value = reader.value(key), let text = reader.text(of: value, "`\(key)`") else {
+      return nil
+    }
+    // sun_path of sockaddr_un, unix(7), with the terminating zero.
+    if text.hasPrefix("/"), text.utf8.count < 108, !text.utf8.contains(0) { return text }
+    reader.mistake(
+      "`\(key)` cannot be \(value.quotedText)",
+      remedy: "write the absolute path of the socket, with at most 107 bytes", at: value.location)
+    return nil
   }
 
   private func mac(_ reader: MappingReader) -> MACAddress? {

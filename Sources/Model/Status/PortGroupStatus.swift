@@ -9,6 +9,14 @@ public struct PortGroupStatus: Hashable, Codable, Sendable {
   /// How many ports it has.
   public var ports: Int
   public var policy: EffectivePolicy
+  // Those that follow came later: optional, so that what an older agent says can still be read.
+  public var binding: PortBinding?
+  /// Nothing with ephemeral binding, as `numPorts`.
+  public var allocation: PortAllocation?
+  /// How many ports there are; an elastic port group may have more than the file says.
+  public var numPorts: Int?
+  /// How many of them belong to a nic.
+  public var usedPorts: Int?
 
   public init(
     name: String, switch: String, vlan: VLANSetting, ports: Int, policy: EffectivePolicy

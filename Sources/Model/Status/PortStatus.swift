@@ -1,6 +1,7 @@
 // What the host agent tells about a port: one object of `martlet port list -o json`.
 //
-// Keys are the property names; they are scripted against: add, never rename.
+// Keys are the property names; they are scripted against: add, never rename. Those after `offload`
+// came later: optional, so that what an older agent says can still be read.
 
 public import Wire
 
@@ -31,6 +32,28 @@ public struct PortStatus: Hashable, Codable, Sendable {
   /// Why the port is down, in words; nil when nothing is wrong.
   public var message: String?
   public var offload: OffloadStatus
+  /// What holds for the port, and who said so.
+  public var policy: EffectivePolicy?
+  /// The policy closes the port.
+  public var isBlocked: Bool?
+  /// The address that the VM has set its device to.
+  public var effectiveMAC: MACAddress?
+  /// The VM asks for all frames; it gets them where the policy allows it.
+  public var promiscuous: Bool?
+  /// How `effectiveMAC`, `promiscuous` and `multicastAddresses` are known.
+  public var observed: PortObservation?
+  /// The multicast addresses that the VM's device asks for.
+  public var multicastAddresses: [MACAddress]?
+  /// The uplinks that the port may use now: more than one where the team chooses for each frame.
+  public var teamUplinks: [String]?
+  /// Another nic has the port that this one claims.
+  public var isConflict: Bool?
+  public var binding: PortBinding?
+  /// Nothing where the policy does not shape.
+  public var inShaping: ShapingStatus?
+  public var outShaping: ShapingStatus?
+  /// The multicast groups that the VM has joined, where the switch snoops.
+  public var groups: [GroupStatus]?
 
   public init(
     id: String, switch: String, portgroup: String, host: String, vm: String? = nil,

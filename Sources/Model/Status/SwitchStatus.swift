@@ -16,6 +16,8 @@ public struct SwitchStatus: Hashable, Codable, Sendable {
   /// The revision of the configuration that the switch runs.
   public var revision: UInt64
   public var conservation: ConservationStatus
+  /// Nothing from an older agent.
+  public var multicastFiltering: MulticastFiltering?
 
   public init(
     name: String, kind: SwitchKind, hosts: [String], mtu: Int, uplinks: [String],

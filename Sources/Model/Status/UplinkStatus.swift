@@ -22,6 +22,17 @@ public struct UplinkStatus: Hashable, Codable, Sendable {
     case recovering
   }
 
+  /// What beacon probing finds out about the uplink.
+  public enum Beacon: String, CaseIterable, Hashable, Codable, Sendable {
+    case ok
+    /// No beacon of another uplink comes in here, or none of this one anywhere.
+    case failed
+    /// Nobody can tell which uplink fails, so that each frame leaves by all of them.
+    case shotgun
+    /// No team probes this uplink.
+    case off
+  }
+
   public var name: String
   public var nic: String
   public var host: String
@@ -35,6 +46,11 @@ public struct UplinkStatus: Hashable, Codable, Sendable {
   /// Frames dropped at this uplink by reason; reasons that never occurred are left out.
   public var drops: [String: UInt64]
   public var offload: OffloadStatus
+  // Those that follow came later: optional, so that what an older agent says can still be read.
+  public var beacon: Beacon?
+  /// The mean over the last interval, in megabits per second, into the switch.
+  public var loadInMbps: Double?
+  public var loadOutMbps: Double?
 
   public init(
     name: String, nic: String, host: String, switch: String, link: Link, role: Role, state: State,

@@ -23,7 +23,8 @@ extension TopologyCheck {
     }
     let uplinks = KnownNames(declared.uplinks, declaredIn: declared.origin, "uplinks")
     check(declared.policy, uplinks: uplinks, "policy of \(subject)")
-    check(declared.portgroups, uplinks: uplinks)
+    check(declared.portgroups, uplinks: uplinks, beside: declared.uplinkPortgroup)
+    checkSettings(of: HostSwitch(declared, at: .init(host: "")))
   }
 
   private func check(
@@ -62,7 +63,8 @@ extension TopologyCheck {
     }
     let uplinks = KnownNames(declared.uplinks, declaredIn: declared.origin, "uplinks")
     check(declared.policy, uplinks: uplinks, "policy of \(subject)")
-    check(declared.portgroups, uplinks: uplinks)
+    check(declared.portgroups, uplinks: uplinks, beside: declared.uplinkPortgroup)
+    checkSettings(of: HostSwitch(declared))
   }
 
   private func nics(ofHost name: String) -> KnownNames? {
@@ -101,17 +103,25 @@ extension TopologyCheck {
     }
   }
 
-  private func check(_ portgroups: [PortGroup], uplinks: KnownNames) {
+  private func check(
+    _ portgroups: [PortGroup], uplinks: KnownNames, beside uplinkPortgroup: UplinkPortGroup?
+  ) {
     var names = UniqueNames(log: log)
+    if let group = uplinkPortgroup {
+      names.add(
+        group.name, "uplink port group \(group.name.excerpt)", .label, group.origin, self)
+    }
     for portgroup in portgroups {
       let subject = "port group \(portgroup.name.excerpt)"
       names.add(portgroup.name, subject, .label, portgroup.origin, self)
+      checkAllocation(of: portgroup, subject)
       check(portgroup.policy, uplinks: uplinks, "policy of \(subject)")
     }
   }
 
-  private func check(_ policy: Policy, uplinks: KnownNames, _ subject: String) {
-    checkAvailability(policy, subject)
+  /// Checks what one level of policy says by itself.
+  func check(_ policy: Policy, uplinks: KnownNames, _ subject: String) {
+    check(policy.filter ?? [], subject, at: policy.origin.location(of: "filter"))
     let teaming = policy.origin["teaming"]
     let active = policy.teaming.activeUplinks ?? []
     let lists = [

@@ -7,6 +7,7 @@ extension TopologyCheck {
   func checkVMs() {
     let portgroups = PortGroupIndex(topology, hosts: hosts)
     var addresses = UsedAddresses()
+    var ports = PortUse()
     for vm in topology.vms {
       let subject = "VM \(vm.name.excerpt)"
       check(vm.host, isOneOf: hosts, "host", subject, at: vm.origin.location(of: "host"))
@@ -21,6 +22,7 @@ extension TopologyCheck {
         let isPlaced = hosts.set.contains(vm.host)
         let portgroup = isPlaced ? resolve(nic, portgroups, host: vm.host, subject) : nil
         check(nic.addresses, of: portgroup, subject, nic.origin, &addresses)
+        if let portgroup { checkPort(of: nic, in: portgroup, subject, &ports) }
       }
     }
   }

@@ -13,6 +13,10 @@ public enum TopologyLimit {
   public static let uplinksOfASwitch = 32
   public static let portgroupsOfASwitch = 4096
   public static let rangesOfATrunk = 4096
+  /// Every VLAN but 0 and 4095.
+  public static let privateVlansOfASwitch = 4094
+  public static let rulesOfAFilter = 10_000
+  public static let portRangesOfARule = 64
   public static let vms = 4096
   public static let nicsOfAVM = 10
   public static let addressesOfANIC = 16

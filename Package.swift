@@ -93,7 +93,9 @@ let floors: [Target] = [
 let programs: [Target] = [
   program(
     "martlet",
-    ["Base", "Wire", "Linux", "Model", "ConfigFile", "HTTP", "HostAgent", "Lab"]),
+    [
+      "Base", "Wire", "Linux", "Model", "ConfigFile", "HTTP", "Attachments", "HostAgent", "Lab",
+    ]),
   program(
     "martlet-bench",
     [
@@ -123,7 +125,8 @@ let suites: [Target] = [
   tests("ConfigFileTests", ["Base", "Wire", "Model", "ConfigFile"]),
   tests("QMPTests", ["Base", "Wire", "Linux", "QMP"]),
   tests("HTTPTests", ["Base", "Linux", "HTTP"]),
-  tests("CommandLineTests", ["Base", "Wire", "Linux", "Model", "HTTP", "martlet"]),
+  tests(
+    "CommandLineTests", ["Base", "Wire", "Linux", "Model", "HTTP", "Attachments", "martlet"]),
   tests(
     "PlannerTests",
     ["Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model", "ConfigFile", "Planner"]),

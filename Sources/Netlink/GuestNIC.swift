@@ -49,7 +49,7 @@ public struct GuestNIC: Hashable, Sendable {
 
   mutating func setMulticast(_ table: MulticastTable) {
     let rows = table.addresses[index] ?? []
-    hasMoreMulticastAddresses = rows.count > Self.multicastAddressesMax
+    hasMoreMulticastAddresses = table.isCut || rows.count > Self.multicastAddressesMax
     multicastAddresses = Array(rows.sorted().prefix(Self.multicastAddressesMax))
   }
 }

@@ -16,8 +16,8 @@ internal import Wire
 /// An open /proc/net/dev_mcast of one namespace.
 struct MulticastFile: ~Copyable, Sendable {
   private let file: Descriptor
-  /// Twenty thousand addresses; what is beyond is not looked at.
-  private static let limitBytes = 1 << 20
+  /// Three thousand addresses: a guest that joins more must not hold up those who read.
+  static let limitBytes = 128 << 10
 
   /// For the calling thread's namespace.
   init() throws(Errno) {
@@ -27,7 +27,7 @@ struct MulticastFile: ~Copyable, Sendable {
     file = Descriptor(owning: number)
   }
 
-  /// All of it, now. Cost: a few microseconds for a namespace with a few devices.
+  /// All of it, now, or at least `limitBytes` of it. Cost: a few microseconds for a namespace with a few devices.
   borrowing func read() throws(Errno) -> [UInt8] {
     var text: [UInt8] = []
     while text.count < Self.limitBytes {
@@ -51,9 +51,12 @@ struct MulticastFile: ~Copyable, Sendable {
 /// The addresses of each device, by its index.
 struct MulticastTable {
   var addresses: [Int32: [MACAddress]] = [:]
+  /// There are more than were read, of whichever device.
+  var isCut: Bool
 
   /// Reads rows; what is no row, or no Ethernet address, is passed over.
   init(_ text: [UInt8]) {
+    isCut = text.count >= MulticastFile.limitBytes
     for line in text.split(separator: UInt8(ascii: "\n")) {
       let fields = line.split(separator: UInt8(ascii: " "))
       guard fields.count == 5, fields[4].count == 12,

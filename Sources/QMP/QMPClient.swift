@@ -67,7 +67,8 @@ public struct QMPClient: ~Copyable, Sendable {
       news += try session.receive(bytes, now: now)
       try send()
     }
-    if news.isEmpty { try session.check(now: now) }
+    // Also when there was news: events are no answer, however many come.
+    try session.check(now: now)
     return news
   }
 

@@ -22,8 +22,6 @@ struct QMPSession: Sendable {
 
   /// Nics that wait to be asked about; each at most once, so the bound is the number of nics.
   static let waitingMax = 256
-  /// News of one call; a flood of events is read in several.
-  static let newsMax = 256
 
   private let answerNanoseconds: UInt64
   private var splitter = ObjectSplitter()
@@ -59,7 +57,8 @@ struct QMPSession: Sendable {
     splitter.feed(bytes)
     var news: [QMPNews] = []
     while let object = try splitter.next() {
-      if let heard = try hear(try QMPMessage(object), now), news.count < Self.newsMax {
+      // A change that is told twice in one go is one change.
+      if let heard = try hear(try QMPMessage(object), now), heard != news.last {
         news.append(heard)
       }
     }

@@ -139,6 +139,23 @@ struct GuestMonitorTests {
     }
   }
 
+  @Test("a table that is too long to be read makes every nic one with too many")
+  func cut() throws {
+    try withNamespaces { guest, host in
+      // Each device that is up has the groups of IPv6: 45 bytes a line.
+      for number in 0..<600 {
+        try NetlinkSocket.createVethPair(
+          VethEnd("a\(number)", in: guest, isUp: true), VethEnd("b\(number)", in: guest, isUp: true)
+        )
+      }
+      try NetlinkSocket.createVethPair(
+        VethEnd("eth0", in: guest, isUp: true), VethEnd("tap0", in: host, isUp: true))
+      var monitor = try GuestMonitor(in: guest)
+      let nic = try monitor.watch("eth0")
+      #expect(nic?.hasMoreMulticastAddresses == true)
+    }
+  }
+
   @Test("gone, back under its name, and followed when the guest renames it")
   func life() throws {
     try withGuest { guest, socket, monitor, nic in

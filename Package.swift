@@ -6,7 +6,7 @@
 //   F7  martlet   martlet-bench   WireExercise
 //   F6  Lab   Rig
 //   F5  HostAgent
-//   F4  Attachments   Netlink   ConfigFile   HTTP   Planner
+//   F4  Attachments   Netlink   ConfigFile   HTTP   Planner   QMP
 //   F3  Dataplane   Model
 //   F2  FrameMemory   Tables   Protocols   Linux
 //   F1  Base   Wire
@@ -76,6 +76,7 @@ let floors: [Target] = [
   module("ConfigFile", ["Base", "Wire", "Linux", "Model", "CYAML"]),
   module("HTTP", ["Base", "Linux", "CMicrohttpd", "CCurl"]),
   module("Planner", ["Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model"]),
+  module("QMP", ["Base", "Wire", "Linux"]),
   // F5
   module(
     "HostAgent",
@@ -92,7 +93,9 @@ let floors: [Target] = [
 let programs: [Target] = [
   program(
     "martlet",
-    ["Base", "Wire", "Linux", "Model", "ConfigFile", "HTTP", "HostAgent", "Lab"]),
+    [
+      "Base", "Wire", "Linux", "Model", "ConfigFile", "HTTP", "Attachments", "HostAgent", "Lab",
+    ]),
   program(
     "martlet-bench",
     [
@@ -120,8 +123,10 @@ let suites: [Target] = [
   tests("AttachmentsTests", ["Base", "Wire", "FrameMemory", "Linux", "Netlink", "Attachments"]),
   tests("NetlinkTests", ["Base", "Wire", "Linux", "Netlink"]),
   tests("ConfigFileTests", ["Base", "Wire", "Model", "ConfigFile"]),
+  tests("QMPTests", ["Base", "Wire", "Linux", "QMP"]),
   tests("HTTPTests", ["Base", "Linux", "HTTP"]),
-  tests("CommandLineTests", ["Base", "Wire", "Linux", "Model", "HTTP", "martlet"]),
+  tests(
+    "CommandLineTests", ["Base", "Wire", "Linux", "Model", "HTTP", "Attachments", "martlet"]),
   tests(
     "PlannerTests",
     ["Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model", "ConfigFile", "Planner"]),

@@ -56,6 +56,22 @@ public struct HTTPClient: Sendable {
     try self.body(of: try send(method, target, body: body), method, target)
   }
 
+  /// Sends a request, and hands on each piece of the body as it comes, for as long as it comes.
+  ///
+  /// `timeoutMilliseconds` bounds the connecting only. An answer that is not 2xx is thrown as the failure
+  /// that it carries; one that is cut off is a failure too.
+  /// - Parameter lastMilliseconds: when to stop, which is no failure; `nil` goes on to the end.
+  /// - Parameter each: called on this thread; false stops.
+  public func stream(
+    _ method: HTTPMethod, _ target: HTTPTarget, lastMilliseconds: Int? = nil,
+    each: @escaping ([UInt8]) -> Bool
+  ) throws(Failure) {
+    let transfer = try Transfer(to: self)
+    if let reply = try transfer.stream(method, target, lastMilliseconds, each) {
+      _ = try body(of: reply, method, target)
+    }
+  }
+
   /// The body of an answer that says 2xx; any other is thrown as the failure that it carries.
   public func body(of reply: HTTPReply, _ method: HTTPMethod, _ target: HTTPTarget)
     throws(Failure) -> [UInt8]
@@ -101,6 +117,12 @@ public struct HTTPClient: Sendable {
     var body: [UInt8] = []
     var limitBytes = 0
     var tooLong = false
+    /// Takes the body of a 2xx answer, when it is to be handed on.
+    var each: (([UInt8]) -> Bool)?
+    /// `each` wanted no more.
+    var stopped = false
+    /// The status of the answer so far; 0 before it.
+    var status: () -> Int = { 0 }
   }
 
   /// Once a process; thread-safe because Swift initialises a static once.
@@ -125,9 +147,46 @@ public struct HTTPClient: Sendable {
   func perform(_ method: HTTPMethod, _ target: HTTPTarget, body: [UInt8]) throws(Failure)
     -> HTTPReply
   {
+    set(CURLOPT_TIMEOUT_MS, client.timeoutMilliseconds)
+    let code = send(method, target, body: body)
+    guard code == CURLE_OK else { throw failure(code, method, target) }
+    return HTTPReply(status: status, body: received.body)
+  }
+
+  /// The reply when it is not 2xx; the body of such a one is not handed on.
+  func stream(
+    _ method: HTTPMethod, _ target: HTTPTarget, _ lastMilliseconds: Int?,
+    _ each: @escaping ([UInt8]) -> Bool
+  ) throws(Failure) -> HTTPReply? {
+    set(CURLOPT_CONNECTTIMEOUT_MS, client.timeoutMilliseconds)
+    if let lastMilliseconds { set(CURLOPT_TIMEOUT_MS, max(1, lastMilliseconds)) }
+    received.each = each
+    // SAFETY: the callback that asks runs inside the transfer, while the handle is live.
+    let handle = unsafe handle
+    received.status = {
+      var status = 0
+      unsafe martlet_curl_status(handle, &status)
+      return status
+    }
+    let code = send(method, target, body: [])
+    let isStopped =
+      received.stopped
+      || code == CURLE_OPERATION_TIMEDOUT && lastMilliseconds != nil && status != 0
+    if isStopped { return nil }
+    guard code == CURLE_OK else { throw failure(code, method, target) }
+    return 200..<300 ~= status ? nil : HTTPReply(status: status, body: received.body)
+  }
+
+  private var status: Int {
+    var status = 0
+    // SAFETY: `status` is a local that outlives the call.
+    unsafe martlet_curl_status(handle, &status)
+    return status
+  }
+
+  private func send(_ method: HTTPMethod, _ target: HTTPTarget, body: [UInt8]) -> CURLcode {
     received.limitBytes = client.responseBytes
     set(CURLOPT_NOSIGNAL, 1)
-    set(CURLOPT_TIMEOUT_MS, client.timeoutMilliseconds)
     // A proxy from the environment has no business between a command and its agent.
     set(CURLOPT_PROXY, "")
     set(CURLOPT_PATH_AS_IS, 1)
@@ -155,12 +214,7 @@ public struct HTTPClient: Sendable {
     // SAFETY: `received` outlives the transfer, which runs inside this call.
     unsafe martlet_curl_set_writer(
       handle, Self.write, Unmanaged.passUnretained(received).toOpaque())
-    let code = unsafe curl_easy_perform(handle)
-    guard code == CURLE_OK else { throw failure(code, method, target) }
-    var status = 0
-    // SAFETY: `status` is a local that outlives the call.
-    unsafe martlet_curl_status(handle, &status)
-    return HTTPReply(status: status, body: received.body)
+    return unsafe curl_easy_perform(handle)
   }
 
   private func set(_ option: CURLoption, _ value: Int) {
@@ -181,12 +235,16 @@ public struct HTTPClient: Sendable {
       // SAFETY: the context is the `Received` of the running transfer; libcurl lends the bytes.
       guard let context = unsafe context else { return 0 }
       let received = unsafe Unmanaged<Received>.fromOpaque(context).takeUnretainedValue()
-      let piece = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
+      let piece = unsafe Array(UnsafeRawBufferPointer(start: bytes, count: size * count))
+      if let each = received.each, 200..<300 ~= received.status() {
+        received.stopped = !each(piece)
+        return received.stopped ? 0 : piece.count
+      }
       guard received.body.count + piece.count <= received.limitBytes else {
         received.tooLong = true
         return 0
       }
-      unsafe received.body.append(contentsOf: piece)
+      received.body += piece
       return piece.count
     }
 
@@ -208,6 +266,10 @@ public struct HTTPClient: Sendable {
       return Failure(
         what, why: "no answer within \(client.timeoutMilliseconds) ms",
         remedy: "check that the agent is alive, and try again")
+    case CURLE_PARTIAL_FILE, CURLE_RECV_ERROR:
+      return Failure(
+        what, why: "the answer was cut off",
+        remedy: "the agent has ended, or this side was too slow for it: ask for less")
     default:
       // SAFETY: libcurl returns a static string, which is copied.
       let words = unsafe String(cString: curl_easy_strerror(code))

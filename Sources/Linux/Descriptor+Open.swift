@@ -9,6 +9,11 @@ extension Descriptor {
     self.init(owning: try retried { unsafe open(path, flags | O_CLOEXEC, mode) })
   }
 
+  /// Opens a file for writing; makes it when there is none, and empties it when there is one.
+  public init(creating path: String, mode: UInt32 = 0o644) throws(Errno) {
+    try self.init(opening: path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
+  }
+
   /// Reads what is there, at most `limitBytes`. Empty at the end of the file.
   public func read(limitBytes: Int) throws(Errno) -> [UInt8] {
     var failure: Errno?

@@ -38,7 +38,11 @@ public struct Link: Hashable, Sendable {
   /// The driver has a carrier, whether the device is up or not.
   public var hasCarrier: Bool
   public var operationalState: OperationalState
+  /// It takes every frame, for whatever reason: told to, captured on, a port of a bridge.
   public var isPromiscuous: Bool
+  /// It takes every multicast frame. Before Linux 6.0 only seen where somebody set the flag, and not
+  /// where a router or a packet socket asks for it.
+  public var isAllMulticast: Bool
   /// The bridge or the like that it is a port of.
   public var masterIndex: Int32?
   /// The other end of a veth pair, by its index in its own namespace.
@@ -67,6 +71,9 @@ extension Link {
     mtuBytes = Int(attributes.value(IFLA_MTU, as: UInt32.self) ?? 0)
     isUp = flags & 1 != 0  // IFF_UP
     isPromiscuous = attributes.value(IFLA_PROMISCUITY, as: UInt32.self).map { $0 > 0 } ?? false
+    isAllMulticast =
+      flags >> 9 & 1 != 0  // IFF_ALLMULTI
+      || attributes.value(IFLA_ALLMULTI, as: UInt32.self).map { $0 > 0 } ?? false
     // IFF_LOWER_UP stands for kernels before 3.9, which have no such attribute.
     hasCarrier =
       attributes.value(IFLA_CARRIER, as: UInt8.self).map { $0 != 0 } ?? (flags >> 16 & 1 != 0)

@@ -11,12 +11,13 @@ extension Catalogue {
       Noun(name: "port", summary: "where nics of VMs are plugged in"),
       Noun(name: "uplink", summary: "where switches reach the physical network"),
       Noun(name: "mac", summary: "the addresses that switches know"),
+      Noun(name: "capture", summary: "record frames at named points, and why some were dropped"),
       Noun(name: "vm", summary: "VMs and their nics"),
       Noun(name: "host", summary: "hosts and their agents"),
       Noun(name: "version", summary: "the version of this program"),
     ],
     commands: LabCommands.all + FileCommands.all + InspectCommands.all + HostCommands.all + [
-      version
+      CaptureCommand.capture, version,
     ])
 
   private static let version = Command(

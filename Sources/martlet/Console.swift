@@ -8,9 +8,12 @@ internal import Linux
 
 enum Console {
   /// Writes a result as it is. A result that is lost, on a full disk, is a failure.
-  static func write(_ text: String) throws(Failure) {
+  static func write(_ text: String) throws(Failure) { try write(Array(text.utf8)) }
+
+  /// Writes a result that is not text.
+  static func write(_ bytes: [UInt8]) throws(Failure) {
     do throws(Errno) {
-      try write(text, to: STDOUT_FILENO)
+      try write(bytes, to: STDOUT_FILENO)
     } catch {
       throw Failure(
         "cannot write the result", why: error.description,
@@ -26,16 +29,16 @@ enum Console {
   /// Writes a line of progress or advice.
   static func note(_ text: String) {
     // When standard error is closed, nobody is left to tell.
-    try? write("\(text)\n", to: STDERR_FILENO)
+    try? write(Array("\(text)\n".utf8), to: STDERR_FILENO)
   }
 
   /// Writes progress as it is, without an end of line of its own.
-  static func show(_ text: String) { try? write(text, to: STDERR_FILENO) }
+  static func show(_ text: String) { try? write(Array(text.utf8), to: STDERR_FILENO) }
 
-  private static func write(_ text: String, to number: Int32) throws(Errno) {
+  private static func write(_ bytes: [UInt8], to number: Int32) throws(Errno) {
     let stream = Descriptor(owning: number)
     do throws(Errno) {
-      try stream.write(Array(text.utf8))
+      try stream.write(bytes)
     } catch {
       _ = stream.release()
       throw error

@@ -9,7 +9,7 @@ import Testing
     "lab": ["up", "down", "list", "exec", "graph"], "validate": [], "apply": [],
     "switch": ["list", "show"], "portgroup": ["list", "show"], "port": ["list", "show"],
     "uplink": ["list", "show"], "mac": ["list", "show", "flush"], "vm": ["list", "show"],
-    "host": ["list", "show", "run", "keep"], "version": [],
+    "host": ["list", "show", "run", "keep"], "capture": [], "version": [],
   ]
 
   @Test func helpNamesEveryCommand() throws {
@@ -63,6 +63,10 @@ import Testing
     ("lab exec web1 ping", "put `--` before the command"),
     ("lab exec web1 --", "nothing follows `--`"), ("lab graph a.yaml -o png", "svg or dot"),
     ("apply", "-f is missing"), ("apply -f a.yaml --host h", "does not have it"),
+    ("capture --point drpo", "did you mean `--point drop`?"),
+    ("capture --port a --point uplinkIn", "use vnicIn, portIn, portOut, vnicOut or drop"),
+    ("capture --uplink a --switch b", "give one of them"),
+    ("capture --snap 5", "not a whole number from 14 to 262144"),
     ("host run --host h", "--config is missing"), ("--frobnicate", "options come after"),
     ("help prot", "did you mean `port`?"), ("help lab pu", "did you mean `lab up`?"),
   ])

@@ -91,4 +91,61 @@ import Testing
       sender.join()
     }
   }
+
+  @Test func theClientHandsOnEachPieceAndStopsWhenToldTo() throws {
+    let stream = HTTPStream()
+    let closed = Shared(false)
+    stream.whenClosed { closed.set(true) }
+    let server = try serve(stream)
+    defer { server.stop() }
+    stream.send(Array("line 0\n".utf8))
+    var text = ""
+    try HTTPClient(.socket(folder.socketPath)).stream(.get, HTTPTarget(segments: ["watch"])) {
+      text += String(decoding: $0, as: UTF8.self)
+      let count = text.count { $0 == "\n" }
+      // The next piece is sent only when this one has arrived.
+      if count < 5 { stream.send(Array("line \(count)\n".utf8)) }
+      return count < 5
+    }
+    #expect(text == "line 0\nline 1\nline 2\nline 3\nline 4\n")
+    #expect(
+      eventually {
+        stream.send(Array("anyone?\n".utf8))
+        return closed.get()
+      })
+  }
+
+  @Test func theClientStopsWhenTheTimeIsUp() throws {
+    let server = try serve(HTTPStream())
+    defer { server.stop() }
+    let client = HTTPClient(.socket(folder.socketPath))
+    try client.stream(.get, HTTPTarget(segments: ["watch"]), lastMilliseconds: 50) { _ in true }
+  }
+
+  @Test func theClientTellsAStreamThatIsCutOrRefused() throws {
+    let stream = HTTPStream(limitBytes: 4096)
+    let server = try serve(stream)
+    stream.send([1])
+    let cut = #expect(throws: Failure.self) {
+      try HTTPClient(.socket(folder.socketPath)).stream(.get, HTTPTarget(segments: ["watch"])) {
+        _ in
+        _ = eventually { !stream.send([UInt8](repeating: 0, count: 4000)) }
+        return true
+      }
+    }
+    #expect(cut?.why == "the answer was cut off")
+    server.stop()
+    let refusing = try HTTPServer(socketPath: folder.socketPath) { _ in
+      .failure(Failure("cannot watch", why: "no", remedy: "ask for another"), status: 422)
+    }
+    defer { refusing.stop() }
+    let refused = #expect(throws: Failure.self) {
+      try HTTPClient(.socket(folder.socketPath)).stream(.get, HTTPTarget(segments: ["watch"])) {
+        _ in
+        Issue.record("a failure is no body")
+        return true
+      }
+    }
+    #expect(refused == Failure("cannot watch", why: "no", remedy: "ask for another"))
+  }
 }

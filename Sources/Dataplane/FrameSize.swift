@@ -16,15 +16,6 @@ extension FrameBatch {
     return segmentPayloadBytes(of: index)
   }
 
-  /// Every byte that a frame puts on a wire, the headers of all its segments included; nil when its
-  /// metadata is impossible.
-  @inline(__always)
-  func wireBytes(of index: Int) -> Int? {
-    guard self[index].offload.needsSegmentation else { return Int(self[index].byteCount) }
-    return SegmentPieces(
-      of: bytes(of: index), offload: self[index].offload, largestPieceBytes: .max)?.wireBytes
-  }
-
   /// Reads the frame again: what most frames have no use for is not kept at hand for all.
   @inline(never)
   private func segmentPayloadBytes(of index: Int) -> Int? {

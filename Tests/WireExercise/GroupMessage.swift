@@ -28,7 +28,39 @@ func exerciseMLD(_ bytes: RawSpan) {
   _ = checkRoundTrip(message)
 }
 
+/// As it is, and with checksums and lifetime set right: no mutation would hit them.
 func exerciseGroupMessage(_ bytes: RawSpan) {
+  checkMessage(bytes)
+  checkMessage(repaired(bytes).rawSpan)
+}
+
+private func repaired(_ bytes: RawSpan) -> [UInt8] {
+  var frame = copy(of: bytes)
+  guard let ethernet = EthernetView(bytes) else { return frame }
+  if let packet = IPv4View(ethernet.payload) {
+    let (start, end) = (14 + packet.headerBytes, 14 + packet.totalBytes)
+    frame.withMutableRawSpan { frame in
+      var header = frame.part(14..<start)
+      IPv4.setTimeToLive(1, in: &header)
+      IPv4.updateChecksum(in: &header)
+      guard end - start >= IGMP.headerBytes else { return }
+      var message = frame.part(start..<end)
+      IGMP.updateChecksum(in: &message)
+    }
+  } else if let packet = IPv6View(ethernet.payload), let layer = packet.upperLayer {
+    let (start, end) = (14 + layer.offset, 14 + packet.bytes.byteCount)
+    let sum = packet.pseudoHeader(of: layer)
+    frame.withMutableRawSpan { frame in
+      frame.setByte(1, at: 14 + IPv6.hopLimitOffset)
+      guard end - start >= ICMPv6.headerBytes else { return }
+      var message = frame.part(start..<end)
+      ICMPv6.updateChecksum(in: &message, pseudoHeader: sum)
+    }
+  }
+  return frame
+}
+
+private func checkMessage(_ bytes: RawSpan) {
   guard let message = GroupMessage(bytes) else {
     read(GroupMessage.isClaimed(by: bytes))
     precondition(GroupQuery(bytes) == nil, "a query in what is no message")

@@ -201,6 +201,18 @@ private func routerQuery(
     #expect(snooping.run(seconds: 5).isEmpty)
   }
 
+  /// The pass over the table is past the element that the second port gets.
+  @Test func whatIsAskedForDuringADrainIsNotLost() {
+    var settings = GroupMembershipSettings()
+    settings.robustness = 1
+    let snooping = TestMembership(settings)
+    snooping.askNow(1)
+    let first = snooping.nextQuery()
+    #expect(first?.port == 1)
+    snooping.askNow(2)
+    #expect(snooping.run(seconds: 1).map(\.query.port) == [1, 2, 2])
+  }
+
   @Test func aPortThatIsGoneListensToNothing() {
     let snooping = TestMembership()
     snooping.report(.isExclude, group, port: 3)

@@ -121,6 +121,8 @@ final class TestMembership {
     return deadline == .never ? .max : deadline.nanoseconds / 1_000_000
   }
 
+  func nextQuery() -> PendingQuery? { membership.nextQuery(now: time) }
+
   func drain() -> [PendingQuery] {
     var queries: [PendingQuery] = []
     while let query = membership.nextQuery(now: time) { queries.append(query) }

@@ -21,6 +21,10 @@ public enum WireExercise: String, CaseIterable, Sendable {
   case udp
   case tcp
   case announcement
+  case igmp
+  case mld
+  case group
+  case beacon
   case checksum
   case text
 
@@ -38,6 +42,10 @@ public enum WireExercise: String, CaseIterable, Sendable {
     case .udp: exerciseUDP(bytes)
     case .tcp: exerciseTCP(bytes)
     case .announcement: exerciseAnnouncement(bytes)
+    case .igmp: exerciseIGMP(bytes)
+    case .mld: exerciseMLD(bytes)
+    case .group: exerciseGroupMessage(bytes)
+    case .beacon: exerciseBeacon(bytes)
     case .checksum: exerciseChecksum(bytes)
     case .text: exerciseText(bytes)
     }

@@ -56,6 +56,48 @@ struct TsharkTests {
       ])
   }
 
+  @Test func queriesAreReadAsTheyWereMeant() throws {
+    let v4 = GroupQuery.samples.filter { $0.family == .v4 }
+    let rows4 = try Tshark.fields(
+      of: v4.map(\.emitted),
+      [
+        "eth.dst", "ip.src", "ip.dst", "ip.ttl", "ip.opt.ra", "ip.checksum.status",
+        "igmp.version", "igmp.maddr", "igmp.max_resp", "igmp.checksum.status", "igmp.s",
+        "igmp.qrv", "igmp.qqic", "igmp.num_src", "igmp.saddr",
+      ])
+    let all4 = "01:00:5e:00:00:01 0.0.0.0 224.0.0.1 1"
+    let one4 = "01:00:5e:01:02:03 0.0.0.0 239.1.2.3 1"
+    #expect(
+      rows4.map { $0.joined(separator: " ") } == [
+        "\(all4)  1 1 0.0.0.0  1     ",
+        "\(all4) 0 1 2 0.0.0.0 100 1     ",
+        "\(one4) 0 1 2 239.1.2.3 10 1     ",
+        "\(all4) 0 1 3 0.0.0.0 100 1 0 2 125 0 ",
+        "\(one4) 0 1 3 239.1.2.3 10 1 0 2 125 0 ",
+        "\(one4) 0 1 3 239.1.2.3 10 1 1 2 125 2 10.0.0.8,10.0.0.9",
+      ])
+    let v6 = GroupQuery.samples.filter { $0.family == .v6 }
+    let rows6 = try Tshark.fields(
+      of: v6.map(\.emitted),
+      [
+        "eth.dst", "ipv6.src", "ipv6.dst", "ipv6.hlim", "ipv6.opt.router_alert", "icmpv6.type",
+        "icmpv6.checksum.status", "icmpv6.mld.multicast_address",
+        "icmpv6.mld.maximum_response_delay", "icmpv6.mld.maximum_response_code",
+        "icmpv6.mld.flag.qrv", "icmpv6.mld.qqi", "icmpv6.mld.nb_sources",
+      ])
+    let source = "fe80::ffff:ffff:ffff:ffff"
+    let all6 = "33:33:00:00:00:01 \(source) ff02::1 1 0 130 1 ::"
+    let one6 = "33:33:00:00:12:34 \(source) ff15::1234 1 0 130 1 ff15::1234"
+    #expect(
+      rows6.map { $0.joined(separator: " ") } == [
+        "\(all6) 10000    ",
+        "\(one6) 1000    ",
+        "\(all6)  10000 2 125 0",
+        "\(one6)  1000 2 125 0",
+        "\(one6)  1000 2 125 10",
+      ])
+  }
+
   /// Ethernet, a tag, IPv4, UDP and five bytes.
   private func datagram4() -> [UInt8] {
     let payload = Array("hello".utf8)

@@ -1,0 +1,145 @@
+// IGMP and MLD as Linux 6 hosts and a Linux bridge sent them over a veth pair, captured with tcpdump.
+//
+// 00:50:56:00:00:01 is 10.0.10.1, a host; 00:50:56:00:00:02 is 10.0.10.2, the bridge.
+
+internal import Testing
+internal import Wire
+
+extension RealFrame {
+  /// Of a Linux bridge, from 0.0.0.0.
+  static let igmp3GeneralQuery = RealFrame(
+    "igmp3-general-query",
+    """
+    01005e00 00010050 56000002 080046c0 00240000 40000102 04130000 0000e000
+    00019404 00001164 ec1e0000 0000027d 0000
+    """)
+
+  /// Of a Linux bridge, from 0.0.0.0.
+  static let igmp2GeneralQuery = RealFrame(
+    "igmp2-general-query",
+    """
+    01005e00 00010050 56000002 080046c0 00200000 40000102 04170000 0000e000
+    00019404 00001164 ee9b0000 0000
+    """)
+
+  /// Joins 239.1.2.3.
+  static let igmp3ToExclude = RealFrame(
+    "igmp3-to-exclude",
+    """
+    01005e00 00160050 56000001 080046c0 00280000 40000102 eff80a00 0a01e000
+    00169404 00002200 e8f90000 00010400 0000ef01 0203
+    """)
+
+  /// Joins 232.1.1.1 for the sources 10.0.10.9 and .8.
+  static let igmp3Allow = RealFrame(
+    "igmp3-allow",
+    """
+    01005e00 00160050 56000001 080046c0 00300000 40000102 eff00a00 0a01e000
+    00169404 00002200 c7e80000 00010500 0002e801 01010a00 0a090a00 0a08
+    """)
+
+  /// Leaves 239.1.2.3.
+  static let igmp3ToInclude = RealFrame(
+    "igmp3-to-include",
+    """
+    01005e00 00160050 56000001 080046c0 00280000 40000102 eff80a00 0a01e000
+    00169404 00002200 e9f90000 00010300 0000ef01 0203
+    """)
+
+  /// Leaves the sources of 232.1.1.1.
+  static let igmp3Block = RealFrame(
+    "igmp3-block",
+    """
+    01005e00 00160050 56000001 080046c0 00300000 40000102 eff00a00 0a01e000
+    00169404 00002200 c6e80000 00010600 0002e801 01010a00 0a080a00 0a09
+    """)
+
+  /// 239.1.2.3.
+  static let igmp2Report = RealFrame(
+    "igmp2-report",
+    """
+    01005e01 02030050 56000001 080046c0 00200000 40000102 df120a00 0a01ef01
+    02039404 00001600 f8faef01 0203
+    """)
+
+  /// 239.1.2.3.
+  static let igmp2Leave = RealFrame(
+    "igmp2-leave",
+    """
+    01005e00 00020050 56000001 080046c0 00200000 40000102 f0140a00 0a01e000
+    00029404 00001700 f7faef01 0203
+    """)
+
+  /// 239.1.2.3.
+  static let igmp1Report = RealFrame(
+    "igmp1-report",
+    """
+    01005e01 02030050 56000001 080046c0 00200000 40000102 df120a00 0a01ef01
+    02039404 00001200 fcfaef01 0203
+    """)
+
+  /// Of a Linux bridge, from its link-local address.
+  static let mld2GeneralQuery = RealFrame(
+    "mld2-general-query",
+    """
+    33330000 00010050 56000002 86dd6000 00000024 0001fe80 00000000 00000250
+    56fffe00 0002ff02 00000000 00000000 00000000 00013a00 05020000 00008200
+    ff442710 00000000 00000000 00000000 00000000 0000027d 0000
+    """)
+
+  /// Of a Linux bridge, from its link-local address.
+  static let mld1GeneralQuery = RealFrame(
+    "mld1-general-query",
+    """
+    33330000 00010050 56000002 86dd6000 00000020 0001fe80 00000000 00000250
+    56fffe00 0002ff02 00000000 00000000 00000000 00013a00 05020000 00008200
+    01c62710 00000000 00000000 00000000 00000000 0000
+    """)
+
+  /// Two groups joined.
+  static let mld2Report = RealFrame(
+    "mld2-report",
+    """
+    33330000 00160050 56000002 86dd6000 00000038 0001fe80 00000000 00000250
+    56fffe00 0002ff02 00000000 00000000 00000000 00163a00 05020000 01008f00
+    16330000 00020400 0000ff02 00000000 00000000 0001ff00 00020400 0000ff02
+    00000000 00000000 00000000 006a
+    """)
+
+  /// Joins ff35::99 for the source fd00:10::9, and ff15::1234.
+  static let mld2Allow = RealFrame(
+    "mld2-allow",
+    """
+    33330000 00160050 56000001 86dd6000 00000048 0001fe80 00000000 00000250
+    56fffe00 0001ff02 00000000 00000000 00000000 00163a00 05020000 01008f00
+    04640000 00020500 0001ff35 00000000 00000000 00000000 0099fd00 00100000
+    00000000 00000000 00090400 0000ff15 00000000 00000000 00000000 1234
+    """)
+
+  /// ff15::1234.
+  static let mld1Report = RealFrame(
+    "mld1-report",
+    """
+    33330000 12340050 56000001 86dd6000 00000020 0001fe80 00000000 00000250
+    56fffe00 0001ff15 00000000 00000000 00000000 12343a00 05020000 01008300
+    04470000 0000ff15 00000000 00000000 00000000 1234
+    """)
+
+  /// ff15::1234.
+  static let mld1Done = RealFrame(
+    "mld1-done",
+    """
+    33330000 00020050 56000001 86dd6000 00000020 0001fe80 00000000 00000250
+    56fffe00 0001ff02 00000000 00000000 00000000 00023a00 05020000 01008400
+    158c0000 0000ff15 00000000 00000000 00000000 1234
+    """)
+
+  /// From `::`, for the group of an address that is not proven unique yet.
+  static let mld2UnspecifiedSource = RealFrame(
+    "mld2-unspecified-source",
+    """
+    33330000 00160050 56000002 86dd6000 00000024 00010000 00000000 00000000
+    00000000 0000ff02 00000000 00000000 00000000 00163a00 05020000 01008f00
+    6f880000 00010400 0000ff02 00000000 00000000 0001ff00 0002
+    """)
+}

@@ -27,6 +27,7 @@ extension Switch {
     let vlan = header.tag.vlan
     if port.vlanMode == .trunk, states[header.ingress.index].lastVLAN != vlan {
       states[header.ingress.index].lastVLAN = vlan
+      if !trunkVLANs[Int(port.trunkSlot)].contains(vlan) { noteGroupVLAN(vlan, header.ingress) }
       trunkVLANs[Int(port.trunkSlot)].insert(vlan)
     }
     // Only ARP, and IPv6 with ICMPv6 right behind its header, can claim an address.

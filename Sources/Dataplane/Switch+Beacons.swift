@@ -30,13 +30,13 @@ extension Switch {
   mutating func hearBeacon(
     _ header: FrameHeader, _ batch: borrowing FrameBatch, _ context: BatchContext
   ) -> Bool {
-    guard let beacon = Beacon(batch.bytes(of: Int(header.index)), etherType: header.etherType)
+    guard let beacon = Beacon(batch.bytes(of: Int(header.index)))
     else { return false }
-    guard beacon.switchIdentity == plan.beacons.identity, beacon.vlan == header.tag.vlan,
+    guard beacon.identity == plan.beacons.identity, beacon.vlan == header.tag.vlan,
       let number = beaconDomain(of: header.tag.vlan)
     else { return true }
     let position = Int(plan.ports[header.ingress.index].team)
-    probes[beaconSlots[number]].heard(by: position, from: Int(beacon.uplink))
+    probes[beaconSlots[number]].heard(by: position, from: Int(beacon.position))
     let verdict = probes[beaconSlots[number]].verdict
     if verdict != beaconVerdicts[number] { updateUplinks(now: context.now) }
     return true
@@ -116,12 +116,12 @@ extension Switch {
   ) {
     beaconSequence &+= 1
     let beacon = Beacon(
-      switchIdentity: plan.beacons.identity, uplink: UInt8(plan.ports[uplink.index].team),
-      vlan: vlan, sequence: beaconSequence)
+      sourceMAC: plan.ports[uplink.index].mac,
+      etherType: EtherType(rawValue: plan.beacons.etherType), identity: plan.beacons.identity,
+      position: UInt8(plan.ports[uplink.index].team), vlan: vlan, sequence: beaconSequence)
     let index = batch.appendZeroed(byteCount: Beacon.frameBytes, ingress: uplink)
     var bytes = batch.mutableBytes(of: index)
-    beacon.emit(
-      into: &bytes, source: plan.ports[uplink.index].mac, etherType: plan.beacons.etherType)
+    beacon.emit(into: &bytes)
     sums.generated &+= 1
     var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     header.tag = VLANTag(vlan: vlan)

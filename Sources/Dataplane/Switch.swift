@@ -46,6 +46,10 @@ public struct Switch: ~Copyable, Sendable {
   var promiscuousCount = 0
   /// Which multicast addresses the guests' nics listen to.
   var groupFilter: GroupFilterTable
+  /// Which groups the guests have joined, with snooping.
+  var groups: GroupMembership
+  /// Snooping is on.
+  var groupsAreActive = false
   /// Who gets the multicast frame at hand.
   var audience = PortSet()
   var isForEveryone = false
@@ -96,6 +100,7 @@ public struct Switch: ~Copyable, Sendable {
     teamStates = FixedArray(repeating: TeamState(), count: limits.ports)
     promiscuous = FixedArray(repeating: .none, count: limits.ports)
     groupFilter = GroupFilterTable(portCapacity: limits.ports, seed: seed)
+    groups = GroupMembership(seed: seed)
     let domains = SwitchLimits.beaconDomains
     probes = FixedArray(count: domains) { _ in BeaconProbe(now: .zero) }
     probeVLANs = FixedArray(repeating: nil, count: domains)

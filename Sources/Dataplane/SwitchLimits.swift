@@ -3,6 +3,7 @@
 
 internal import Base
 internal import FrameMemory
+internal import Protocols
 internal import Tables
 
 /// The named limits of one switch on one host.
@@ -44,6 +45,7 @@ public struct SwitchLimits: Equatable, Sendable {
       + FrameStore.memoryBytes(queueCount: ports * 2, capacityBytes: shaperBytes)
     let multicast = GroupFilterTable.memoryBytes(
       capacity: GroupFilterTable.defaultCapacity, portCapacity: ports)
+      + GroupMembership.memoryBytes(GroupMembershipLimits())
     let tables = portState + portCounters + macTable + addresses + trunkVLANs + announcementQueue
     return tables + teams + loads + filters + shaping + multicast
   }

@@ -6,6 +6,7 @@
 
 public import Base
 public import FrameMemory
+public import Protocols
 public import Tables
 public import Wire
 
@@ -32,6 +33,7 @@ public struct SwitchPlan: ~Copyable, Sendable {
   public let beacons: BeaconSettings
   /// How multicast frames find the ports that want them.
   public let multicast: MulticastFiltering
+  public let snooping: GroupMembershipSettings
   /// Filter rules; a port names two of these.
   let ruleSets: FixedArray<RuleSet>
   /// Rates of shaped ports.
@@ -56,6 +58,7 @@ public struct SwitchPlan: ~Copyable, Sendable {
     vlanSets: [VLANSet] = [], uplinks: [PortIndex] = [], addresses: [IPAddress] = [],
     privateVLANs: [PrivateVLAN] = [], beaconDomains: [BeaconDomain] = [],
     beacons: BeaconSettings = BeaconSettings(), multicast: MulticastFiltering = .basic,
+    snooping: GroupMembershipSettings = GroupMembershipSettings(),
     loadIntervalSeconds: UInt32 = 30, ruleSets: [[FilterRule]] = [], shapes: [TrafficShape] = []
   ) {
     precondition(uplinks.count <= SwitchLimits.uplinks, "too many uplinks")
@@ -79,6 +82,7 @@ public struct SwitchPlan: ~Copyable, Sendable {
     self.beaconDomains = FixedArray(beaconDomains)
     self.beacons = beacons
     self.multicast = multicast
+    self.snooping = snooping
     // The rules are hashed by what guests send, so that the seed must not be theirs to know.
     self.ruleSets = FixedArray(count: ruleSets.count) {
       RuleSet(ruleSets[$0], seed: beacons.identity &+ UInt64($0))

@@ -93,7 +93,7 @@ public struct PortPlan: Equatable, Sendable, BitwiseCopyable {
 
   /// Where an address of the port is in the MAC table: a trunk port owns it in every VLAN.
   func staticKey(_ address: MACAddress) -> MACKey? {
-    guard kind == .vm else { return nil }
+    guard kind == .vm, address != .zero else { return nil }
     switch vlanMode {
     case .none: return MACKey(address, vlan: 0)
     case .access: return MACKey(address, vlan: lookupVLAN)

@@ -22,12 +22,13 @@ extension Switch {
     guard portPlan(port).kind == .vm else { return }
     let address = states[port.index].address
     states[port.index].nic = nic
+    states[port.index].sightings = 0
     let fits =
       nic.isObserved && groupFilter.set(port: port.index, addresses: multicast.span) == .listed
     if !nic.isObserved { groupFilter.remove(port: port.index) }
     states[port.index].hasUnknownGroups = !fits
     settleGuest(port)
-    if states[port.index].address != address { announce(port) }
+    addressMayHaveChanged(port, from: address)
   }
 
   /// What is known about the guest's nic.
@@ -71,20 +72,30 @@ extension Switch {
     states[port.index].nic.address = source
     states[port.index].sightings = 0
     settleGuest(port)
-    if states[port.index].address != state.address { announce(port) }
+    addressMayHaveChanged(port, from: state.address)
+  }
+
+  /// A new address is announced, and may belong to another uplink.
+  private mutating func addressMayHaveChanged(_ port: PortIndex, from before: MACAddress) {
+    guard states[port.index].address != before else { return }
+    if plan.teams[Int(plan.ports[port.index].team)].policy == .sourceMAC { selectUplink(port) }
+    announce(port)
   }
 
   /// Works out anew what a port's nic and policy mean together.
   mutating func settleGuest(_ port: PortIndex) {
     let policy = plan.ports[port.index]
+    if policy.allowsForgedTransmits, !states[port.index].nic.isObserved {
+      // Nothing can be told from the frames of a guest that may send from any address.
+      states[port.index].nic.address = policy.mac
+      states[port.index].sightings = 0
+    }
     let state = states[port.index]
     let address = policy.acceptsMACChanges ? state.nic.address : policy.mac
-    if address != state.address {
-      if let key = policy.staticKey(state.address) { release(key, of: port) }
-      states[port.index].address = address
-      claimAddress(port)
-    }
-    states[port.index].expectedSource = state.nic.address == address ? address : .broadcast
+    if address != state.address { changeAddress(of: port, to: address) }
+    // While another source is being counted, frames from the usual one must be seen, too.
+    let isSettled = state.nic.address == address && state.sightings == 0
+    states[port.index].expectedSource = isSettled ? address : .broadcast
     states[port.index].isReceiveDisabled = state.nic.address != address
     states[port.index].isPromiscuous =
       policy.allowsPromiscuous && (state.nic.isPromiscuous || !state.nic.isObserved)
@@ -92,27 +103,6 @@ extension Switch {
       states[port.index].isPromiscuous || state.nic.isAllMulticast
       || (plan.multicast == .basic && state.hasUnknownGroups)
     if states[port.index].isPromiscuous != state.isPromiscuous { listPromiscuous() }
-  }
-
-  /// A port's address is its own: what else was known about it gives way, unless another port has it by
-  /// the plan. The declared address of a port is stronger than one that a guest chose.
-  mutating func claimAddress(_ port: PortIndex) {
-    let policy = plan.ports[port.index]
-    let address = states[port.index].address
-    guard let key = policy.staticKey(address) else { return }
-    if address != policy.mac, let owner = macs.find(key, nowSeconds: 0), owner.kind == .static,
-      owner.port != port.rawValue
-    { return }
-    let fits = macs.setStatic(key, port: port.rawValue)
-    precondition(fits, "static addresses fit: there are more slots than ports")
-  }
-
-  /// Takes an address out of the table if it is this port's.
-  mutating func release(_ key: MACKey, of port: PortIndex) {
-    guard let owner = macs.find(key, nowSeconds: 0), owner.kind == .static,
-      owner.port == port.rawValue
-    else { return }
-    macs.remove(key)
   }
 
   /// Lists the ports that see everything: most switches have none, and frames pay nothing for it.

@@ -36,25 +36,13 @@ extension Switch {
       let isSameSet = carriesSame(before, old, after)
       if before != after || !isSameSet {
         change(PortIndex(index), from: before, to: after, isSameSet: isSameSet)
-        claimTrunkAddress(after)
       }
     }
     for index in plan.ports.indices where plan.ports[index].kind == .vm {
       settleGuest(PortIndex(index))
     }
     listPromiscuous()
-    claimAddresses(declared: true)
-    claimAddresses(declared: false)
-  }
-
-  /// Declared addresses first: they are stronger than those that guests chose.
-  private mutating func claimAddresses(declared: Bool) {
-    for index in plan.ports.indices
-    where plan.ports[index].kind == .vm
-      && (states[index].address == plan.ports[index].mac) == declared
-    {
-      claimAddress(PortIndex(index))
-    }
+    claimAddresses()
   }
 
   private func hasSamePrivateVLANs(as old: borrowing SwitchPlan) -> Bool {
@@ -79,7 +67,9 @@ extension Switch {
   ) {
     let isSamePort = before.kind == after.kind && before.id == after.id
     let address = states[port.index].address
-    if let key = before.staticKey(address), !isSamePort || key != after.staticKey(address) {
+    if let key = before.staticKey(address),
+      !isSamePort || !isSameSet || key != after.staticKey(address)
+    {
       release(key, of: port)
     }
     if after.vlanMode == .trunk, !isSamePort || before.trunkSlot != after.trunkSlot {
@@ -110,14 +100,6 @@ extension Switch {
       // It could not be announced when it was attached.
       announce(port)
     }
-  }
-
-  /// A trunk port's address is its own in every VLAN that it carries, under one key for all of them;
-  /// what was learned under the key of a single VLAN would be found first.
-  private mutating func claimTrunkAddress(_ port: PortPlan) {
-    guard port.kind == .vm, port.vlanMode == .trunk else { return }
-    let vlans = plan.vlanSets[Int(port.vlanSet)]
-    macs.flush(port.mac) { vlans.contains($0) }
   }
 
   /// Clears what is remembered about the port that had this index.

@@ -118,9 +118,7 @@ extension Switch {
     sums.received &+= 1
     tracer.record(.received(port: ingress, byteCount: Int(frame.byteCount)))
     guard ingress.index < plan.ports.count, frame.byteCount >= 14 else {
-      counters[ingress.index].ingress.count(.unicast, bytes: frame.byteCount)
-      let isPort = ingress.index < plan.ports.count
-      return drop(isPort ? .runt : .portDown, at: ingress, .ingress, &tracer)
+      return dropUnread(index, batch, &tracer)
     }
     var header = FrameHeader(index: index, frame: frame, bytes: batch.bytes(of: index))
     counters[ingress.index].ingress.count(header.kind, bytes: frame.byteCount)
@@ -149,5 +147,27 @@ extension Switch {
       header.uplinkBit = 1 << UInt32(port.team)
       fromUplink(header, port, batch, &deliveries, context, &tracer)
     }
+  }
+
+  /// Drops a frame that has no header, or that comes from no port.
+  @inline(never)
+  private mutating func dropUnread(
+    _ index: Int, _ batch: borrowing FrameBatch, _ tracer: inout some Tracer
+  ) {
+    let frame = batch[index]
+    let ingress = frame.ingress
+    let isRunt = frame.byteCount < 14
+    let kind =
+      isRunt
+      ? .unicast : FrameHeader(index: index, frame: frame, bytes: batch.bytes(of: index)).kind
+    counters[ingress.index].ingress.count(kind, bytes: frame.byteCount)
+    let port = portPlan(ingress)
+    let reason: DropReason =
+      if port.kind == .absent || !states[ingress.index].isAttached {
+        .portDown
+      } else {
+        port.isBlocked ? .portBlocked : port.isFenced ? .portFenced : .runt
+      }
+    drop(reason, at: ingress, .ingress, &tracer)
   }
 }

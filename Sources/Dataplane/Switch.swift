@@ -41,6 +41,8 @@ public struct Switch: ~Copyable, Sendable {
   var linkedUplinks: UInt32 = 0
   /// What each team may use, by its number in the plan.
   var teamStates: FixedArray<TeamState>
+  /// Several ports have the same address as their own.
+  var isAddressContested = false
   /// Ports that see everything.
   var promiscuous: FixedArray<PortIndex>
   var promiscuousCount = 0

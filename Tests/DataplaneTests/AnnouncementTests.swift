@@ -22,6 +22,13 @@ struct Announced: Hashable {
 extension TestNetwork {
   /// All announcements of a port, made in batches of `batchFrames` frames and lists of `room`.
   func announce(_ port: Int, batchFrames: Int = 64, room: Int = 4_096) -> [Announced] {
+    var tracer = RecordingTracer()
+    return announce(port, batchFrames: batchFrames, room: room, tracer: &tracer)
+  }
+
+  func announce(
+    _ port: Int, batchFrames: Int = 64, room: Int = 4_096, tracer: inout RecordingTracer
+  ) -> [Announced] {
     var small = FrameBatch(capacity: batchFrames, frameCapacityBytes: 128)
     var list = DeliveryList(capacity: room, portCapacity: network.limits.ports)
     var cursor = AnnouncementCursor()
@@ -29,7 +36,7 @@ extension TestNetwork {
     for _ in 0..<10_000 where !cursor.isDone {
       small.removeAll()
       list.removeAll()
-      network.announce(PortIndex(port), into: &small, &list, &cursor)
+      network.announce(PortIndex(port), into: &small, &list, &cursor, tracer: &tracer)
       for index in 0..<list.touchedCount {
         var entry = list.first(of: list.touchedPort(index))
         while let current = entry {

@@ -1,235 +1,184 @@
-// Forwarding as the vSphere documentation tells it, without a thought for speed: what the property test
-// holds the data plane against. Sets and dictionaries, one rule after the other; it shares no code with
-// the data plane, not even its types for ports, tables and plans.
+// The whole data plane as the vSphere documentation tells it, without a thought for speed: what the
+// property test holds the switch against. Arrays and dictionaries, one rule after the other.
+//
+//   here                        the way of a frame
+//   ForwardingModel+VLAN        admission, private VLANs, tags
+//   ForwardingModel+Security    addresses, MAC changes, forged transmits, MAC learning
+//   ForwardingModel+Audience    who gets what goes to many: multicast, promiscuous mode, reverse path
+//   ForwardingModel+Teams       which uplink
+//   ForwardingModel+Changes     time, links, nics, configuration
+//   ForwardingModel+Counters    what each port counts
 
-/// What a port carries.
-enum ModelVLAN: Equatable {
-  case none
-  case access(UInt16)
-  case trunk(Set<UInt16>)
-
-  func carries(_ vlan: UInt16) -> Bool {
-    switch self {
-    case .none: vlan == 0
-    case .access(let own): vlan == own
-    case .trunk(let set): set.contains(vlan)
-    }
-  }
-}
-
-struct ModelTeam: Equatable {
-  var byPortID = false
-  var failsBack = true
-  var active: [Int] = []
-  var standby: [Int] = []
-
-  var members: [Int] { active + standby }
-}
-
-struct ModelPort: Equatable {
-  enum Kind { case absent, vm, uplink }
-
-  var kind = Kind.absent
-  var id: UInt32 = 0
-  var vlan = ModelVLAN.none
-  var mac: UInt64 = 0
-  var isBlocked = false
-  var isFenced = false
-  var allowsForged = false
-  var learns = false
-  var floods = false
-  var forwardsBeyondLimit = false
-  var limit = 4
-  var team = 0
-  // What is not configuration:
-  var isAttached = false
-  var isLinkUp = false
-  var isLinkKnown = false
-  var usableAtMilliseconds = 0
-
-  var passes: Bool { kind != .absent && isAttached && !isBlocked && !isFenced }
-}
-
-struct ModelFrame {
-  var ingress: Int
-  var destination: UInt64
-  var source: UInt64
-  /// The tag of the frame; nil when untagged.
-  var vlan: UInt16?
-  var payloadBytes = 46
-  /// The frame is a RARP for its source.
-  var isAnnouncement = false
-
-  var isGroup: Bool { destination >> 40 & 1 == 1 }
-}
-
-struct ModelAddress: Hashable {
-  var mac: UInt64
-  var vlan: UInt16
-}
-
-struct ModelPlace {
-  var port: Int
-  var seconds: Int
-  var isExternal = false
-}
+import FrameMemory
 
 struct ForwardingModel {
   var ports: [ModelPort]
   var teams: [ModelTeam]
+  var privateVLANs: [UInt16: ModelPrivateVLAN] = [:]
   var learned: [ModelAddress: ModelPlace] = [:]
   var milliseconds = 1_000_000
-  /// The uplink of each VM port, as told: teaming is judged apart.
+  /// The uplink of each VM port, as told: that choice is judged apart.
   var selected: [Int: Int] = [:]
+  var counters: [ModelCounters] = []
 
   var seconds: Int { milliseconds / 1_000 }
 
-  /// The ports that get a frame.
-  mutating func forward(_ frame: ModelFrame) -> Set<Int> {
-    guard frame.ingress < ports.count else { return [] }
+  /// What becomes of a frame.
+  mutating func forward(_ frame: ModelFrame) -> ModelOutcome {
+    do {
+      return try enter(frame)
+    } catch {
+      let drop = ModelDrop(reason: error.reason, port: frame.ingress, isIngress: true)
+      return ModelOutcome(drops: [drop])
+    }
+  }
+
+  private mutating func enter(_ frame: ModelFrame) throws(ModelRefusal) -> ModelOutcome {
+    guard frame.ingress < ports.count, ports[frame.ingress].kind != .absent else {
+      throw ModelRefusal(.portDown)
+    }
     let ingress = ports[frame.ingress]
-    guard ingress.passes, frame.payloadBytes >= 0, frame.payloadBytes <= 1_500,
-      frame.source != 0, frame.source >> 40 & 1 == 0, let vlan = admit(frame)
-    else { return [] }
-    let mayPass =
-      ingress.kind == .vm ? sourceMayPass(frame, vlan) : sourceIsOutside(frame, vlan)
-    guard mayPass else { return [] }
-    let reached = ingress.kind == .vm ? fromVM(frame, vlan) : fromUplink(frame, vlan)
-    return reached.filter { ports[$0].passes }
-  }
-
-  /// The VLAN of a frame: a trunk takes what its ranges list; other ports take untagged frames, and a
-  /// priority tag counts as none.
-  private func admit(_ frame: ModelFrame) -> UInt16? {
-    let tagged = frame.vlan ?? 0
-    switch ports[frame.ingress].vlan {
-    case .none: return tagged == 0 ? 0 : nil
-    case .access(let own): return tagged == 0 ? own : nil
-    case .trunk(let set): return set.contains(tagged) ? tagged : nil
+    if let reason = closedReason(ingress) { throw ModelRefusal(reason) }
+    if frame.isRunt { throw ModelRefusal(.runt) }
+    if frame.source == 0 || frame.source >> 40 & 1 == 1 { throw ModelRefusal(.malformed) }
+    if frame.bytes.count - 14 > 1_500 { throw ModelRefusal(.oversize) }
+    let tag = try admit(frame, at: ingress)
+    switch ingress.kind {
+    case .vm:
+      if ingress.blocksBPDU && Self.isBPDU(frame.destination) { throw ModelRefusal(.bpduFiltered) }
+      try judgeSource(of: frame)
+      try learn(frame, tag)
+      return try frame.isGroup ? spreadFromVM(frame, tag) : unicastFromVM(frame, tag)
+    case .uplink, .absent:
+      if let reason = Self.reservedReason(frame.destination) { throw ModelRefusal(reason) }
+      guard isFromOutside(frame, tag) else { return try reflect(frame, tag) }
+      return try frame.isGroup ? spreadFromUplink(frame, tag) : unicastFromUplink(frame, tag)
     }
   }
 
-  /// Forged transmits and MAC learning.
-  private mutating func sourceMayPass(_ frame: ModelFrame, _ vlan: UInt16) -> Bool {
-    let port = ports[frame.ingress]
-    if frame.source == port.mac { return true }
-    guard port.allowsForged else { return false }
-    guard port.learns, owner(of: frame.source, vlan) == nil else { return true }
-    let address = ModelAddress(mac: frame.source, vlan: vlan)
-    let isOurs = learned[address].map { $0.port == frame.ingress && !$0.isExternal } ?? false
-    let count = learned.values.filter { $0.port == frame.ingress && !$0.isExternal }.count
-    guard isOurs || count < port.limit else { return port.forwardsBeyondLimit }
-    learned[address] = ModelPlace(port: frame.ingress, seconds: seconds)
-    return true
+  private static func isBPDU(_ destination: UInt64) -> Bool {
+    destination == 0x0180_C200_0000 || destination == 0x0100_0CCC_CCCD
   }
 
-  /// Control frames, reflections, and moves to the outside.
-  private mutating func sourceIsOutside(_ frame: ModelFrame, _ vlan: UInt16) -> Bool {
-    if frame.destination >> 4 == 0x0180_C200_000 { return false }
-    if owner(of: frame.source, vlan) != nil { return false }
-    let address = ModelAddress(mac: frame.source, vlan: vlan)
-    let outside = ModelPlace(port: frame.ingress, seconds: seconds, isExternal: true)
-    if let place = learned[address] {
-      // Nothing comes back by the uplink that it left by.
-      let hasMoved =
-        frame.isAnnouncement
-        ? selected[place.port] == frame.ingress : seconds - place.seconds > 1
-      guard place.isExternal || hasMoved else { return false }
-      learned[address] = outside
-    } else if frame.isAnnouncement && frame.isGroup {
-      learned[address] = outside
-    }
-    return true
-  }
-
-  private func fromVM(_ frame: ModelFrame, _ vlan: UInt16) -> Set<Int> {
-    let uplink = selected[frame.ingress].map { Set([$0]) } ?? []
-    let out = uplink.filter { ports[$0].vlan.carries(vlan) }
-    let others = vms(carrying: vlan).subtracting([frame.ingress])
-    if frame.isGroup { return others.union(out) }
-    let address = ModelAddress(mac: frame.destination, vlan: vlan)
-    if let owner = owner(of: frame.destination, vlan) { return Set([owner]).intersection(others) }
-    if let place = learned[address] {
-      return place.isExternal ? out : Set([place.port]).intersection(others)
-    }
-    return others.filter { ports[$0].floods }.union(out)
-  }
-
-  /// Broadcast, multicast and unknown unicast reach a port only by the uplink that its team uses.
-  private func fromUplink(_ frame: ModelFrame, _ vlan: UInt16) -> Set<Int> {
-    let ours = vms(carrying: vlan).filter { selected[$0] == frame.ingress }
-    if frame.isGroup { return ours }
-    if let owner = owner(of: frame.destination, vlan) { return [owner] }
-    if let place = learned[ModelAddress(mac: frame.destination, vlan: vlan)] {
-      return place.isExternal ? [] : [place.port]
-    }
-    return ours.filter { ports[$0].floods }
-  }
-
-  private func vms(carrying vlan: UInt16) -> Set<Int> {
-    Set(ports.indices.filter { ports[$0].kind == .vm && ports[$0].vlan.carries(vlan) })
-  }
-
-  /// The VM port whose vNIC has the address.
-  private func owner(of mac: UInt64, _ vlan: UInt16) -> Int? {
-    vms(carrying: vlan).first { ports[$0].mac == mac }
-  }
-
-  // MARK: - Time, links and configuration
-
-  mutating func advance(milliseconds count: Int) {
-    milliseconds += count
-    learned = learned.filter { seconds - $0.value.seconds <= 300 }
-  }
-
-  mutating func setLink(_ uplink: Int, isUp: Bool) {
-    let port = ports[uplink]
-    guard !port.isLinkKnown || port.isLinkUp != isUp else { return }
-    ports[uplink].usableAtMilliseconds = milliseconds + (port.isLinkKnown ? 100 : 0)
-    ports[uplink].isLinkKnown = true
-    ports[uplink].isLinkUp = isUp
-  }
-
-  mutating func setAttached(_ port: Int, _ isAttached: Bool) {
-    guard ports[port].isAttached != isAttached else { return }
-    ports[port].isAttached = isAttached
-    if !isAttached, ports[port].kind == .uplink {
-      ports[port].isLinkKnown = false
-      ports[port].isLinkUp = false
+  /// 01-80-C2-00-00-00 to -0F never go from the wire to a guest.
+  private static func reservedReason(_ destination: UInt64) -> DropReason? {
+    switch destination {
+    case 0x0180_C200_0000: .bpduFiltered
+    case 0x0180_C200_0001...0x0180_C200_000F: .reservedAddress
+    default: nil
     }
   }
 
-  /// The uplinks that may carry frames; when all wait for their delay, waiting is over.
-  mutating func usableUplinks() -> Set<Int> {
-    let up = ports.indices.filter {
-      ports[$0].kind == .uplink && ports[$0].isAttached && ports[$0].isLinkUp
+  // MARK: - From a VM
+
+  private func unicastFromVM(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
+    -> ModelOutcome
+  {
+    var outcome = ModelOutcome()
+    if let place = place(of: frame.destination, tag), !place.isExternal {
+      if place.port == frame.ingress { throw ModelRefusal(.hairpin) }
+      let watching = watchers(of: frame, tag).subtracting([place.port])
+      for port in [place.port] + watching { copy(frame, tag, to: port, &outcome) }
+      return outcome
     }
-    let ready = up.filter { ports[$0].usableAtMilliseconds <= milliseconds }
-    if !ready.isEmpty { return Set(ready) }
-    for uplink in up { ports[uplink].usableAtMilliseconds = milliseconds }
-    return Set(up)
+    let isUnknown = place(of: frame.destination, tag) == nil
+    let flooded = isUnknown ? flood(frame, tag) : []
+    let audience = flooded.union(watchers(of: frame, tag))
+    for port in audience { copy(frame, tag, to: port, &outcome) }
+    try leave(frame, tag, unlessReached: audience.isEmpty ? .unknownUnicast : nil, &outcome)
+    return outcome
   }
 
-  /// Takes a new configuration. Returns the indices that now belong to another port, or to none.
-  mutating func reconfigure(_ new: [ModelPort], _ teams: [ModelTeam]) -> [Int] {
-    var reset: [Int] = []
-    self.teams = teams
-    for index in new.indices {
-      let (before, after) = (ports[index], new[index])
-      ports[index] = after
-      if before.kind == after.kind && before.id == after.id {
-        ports[index].isAttached = before.isAttached
-        ports[index].isLinkUp = before.isLinkUp
-        ports[index].isLinkKnown = before.isLinkKnown
-        ports[index].usableAtMilliseconds = before.usableAtMilliseconds
-        let forgets = before.vlan != after.vlan || (before.learns && !after.learns)
-        if forgets { learned = learned.filter { $0.value.port != index } }
+  private func spreadFromVM(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
+    -> ModelOutcome
+  {
+    var outcome = ModelOutcome()
+    let (audience, reason) = audience(of: frame, tag, withoutPorts: .noUplink)
+    for port in audience { copy(frame, tag, to: port, &outcome) }
+    try leave(frame, tag, unlessReached: reason, &outcome)
+    return outcome
+  }
+
+  /// The copy, or the copies, for the physical network.
+  private func leave(
+    _ frame: ModelFrame, _ tag: UInt16, unlessReached reason: DropReason?,
+    _ outcome: inout ModelOutcome
+  ) throws(ModelRefusal) {
+    if teams[ports[frame.ingress].team].members.isEmpty {
+      if let reason { throw ModelRefusal(reason) }
+      return
+    }
+    let uplinks = uplinks(for: frame)
+    if uplinks.isEmpty {
+      outcome.drops.append(ModelDrop(reason: .uplinkDown, port: frame.ingress, isIngress: true))
+    }
+    for uplink in uplinks {
+      if ports[uplink].vlan.carries(tag) {
+        copy(frame, tag, to: uplink, &outcome)
       } else {
-        reset.append(index)
-        learned = learned.filter { $0.value.port != index }
+        outcome.drops.append(ModelDrop(reason: .vlanMismatch, port: uplink, isIngress: false))
       }
     }
-    learned = learned.filter { owner(of: $0.key.mac, $0.key.vlan) == nil }
-    return reset
+  }
+
+  // MARK: - From an uplink
+
+  private func unicastFromUplink(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
+    -> ModelOutcome
+  {
+    var audience = watchers(of: frame, tag)
+    switch place(of: frame.destination, tag) {
+    case nil: audience.formUnion(flood(frame, tag))
+    case .some(let place) where !place.isExternal: audience.insert(place.port)
+    default: break
+    }
+    if audience.isEmpty { throw ModelRefusal(.unknownUnicast) }
+    var outcome = ModelOutcome()
+    for port in audience { copy(frame, tag, to: port, &outcome) }
+    return outcome
+  }
+
+  private func spreadFromUplink(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
+    -> ModelOutcome
+  {
+    let (audience, reason) = audience(of: frame, tag, withoutPorts: .vlanMismatch)
+    if let reason { throw ModelRefusal(reason) }
+    var outcome = ModelOutcome()
+    for port in audience { copy(frame, tag, to: port, &outcome) }
+    return outcome
+  }
+
+  /// Our own frame has come back: only promiscuous ports may see it.
+  private func reflect(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal) -> ModelOutcome {
+    let watching = watchers(of: frame, tag).filter { !ports[$0].checksPromiscuous }
+    if watching.isEmpty { throw ModelRefusal(.sourceIsLocal) }
+    var outcome = ModelOutcome()
+    for port in watching { copy(frame, tag, to: port, &outcome) }
+    return outcome
+  }
+
+  // MARK: - At the egress port
+
+  private func copy(
+    _ frame: ModelFrame, _ tag: UInt16, to index: Int, _ outcome: inout ModelOutcome
+  ) {
+    let port = ports[index]
+    if let reason = egressReason(tag, port) {
+      outcome.drops.append(ModelDrop(reason: reason, port: index, isIngress: false))
+    } else {
+      outcome.deliveries.append(delivery(of: frame, tag, at: index))
+    }
+  }
+
+  private func egressReason(_ tag: UInt16, _ port: ModelPort) -> DropReason? {
+    if let reason = closedReason(port) { return reason }
+    if port.kind == .vm && isReceiveDisabled(port) { return .macChange }
+    return port.kind == .vm && isIsolated(tag, from: port) ? .pvlanIsolation : nil
+  }
+
+  private func closedReason(_ port: ModelPort) -> DropReason? {
+    if !port.isAttached { return .portDown }
+    if port.isBlocked { return .portBlocked }
+    return port.isFenced ? .portFenced : nil
   }
 }

@@ -1,0 +1,73 @@
+// What happens to the model's switch between frames: time, links, attachments, nics, configuration.
+
+extension ForwardingModel {
+  mutating func advance(milliseconds count: Int) {
+    milliseconds += count
+    learned = learned.filter { seconds - $0.value.seconds <= 300 }
+  }
+
+  mutating func setLink(_ uplink: Int, isUp: Bool) {
+    let port = ports[uplink]
+    guard !port.isLinkKnown || port.isLinkUp != isUp else { return }
+    ports[uplink].usableAtMilliseconds = milliseconds + (port.isLinkKnown ? 100 : 0)
+    ports[uplink].isLinkKnown = true
+    ports[uplink].isLinkUp = isUp
+  }
+
+  mutating func setAttached(_ port: Int, _ isAttached: Bool) {
+    guard ports[port].isAttached != isAttached else { return }
+    ports[port].isAttached = isAttached
+    if !isAttached, ports[port].kind == .uplink {
+      ports[port].isLinkKnown = false
+      ports[port].isLinkUp = false
+    }
+  }
+
+  mutating func setNIC(_ port: Int, _ nic: ModelNIC) {
+    guard ports[port].kind == .vm else { return }
+    ports[port].nic = nic
+    forgetOwned()
+  }
+
+  mutating func flush(_ port: Int?) {
+    learned = learned.filter { port != nil && $0.value.port != port }
+  }
+
+  /// Takes a new configuration. Returns the indices that now belong to another port, or to none.
+  mutating func reconfigure(
+    _ new: [ModelPort], _ teams: [ModelTeam], _ privateVLANs: [UInt16: ModelPrivateVLAN]
+  ) -> [Int] {
+    var reset: [Int] = []
+    let old = ports
+    self.teams = teams
+    if self.privateVLANs != privateVLANs { learned = [:] }
+    self.privateVLANs = privateVLANs
+    for index in new.indices {
+      ports[index] = new[index]
+      if old[index].kind == new[index].kind && old[index].id == new[index].id {
+        keep(old[index], at: index)
+      } else {
+        reset.append(index)
+        counters[index] = ModelCounters()
+        ports[index].nic = ModelNIC(address: new[index].mac)
+        flush(index)
+      }
+    }
+    forgetOwned()
+    return reset
+  }
+
+  /// A port that stays the same one keeps its state, and what was learned where its VLANs stay.
+  private mutating func keep(_ before: ModelPort, at index: Int) {
+    ports[index].isAttached = before.isAttached
+    ports[index].isLinkUp = before.isLinkUp
+    ports[index].isLinkKnown = before.isLinkKnown
+    ports[index].usableAtMilliseconds = before.usableAtMilliseconds
+    ports[index].nic = before.nic
+    // Nothing can be told from the frames of a guest that may send from any address.
+    let tellsNothing = ports[index].allowsForged || ports[index].mac != before.mac
+    if !before.nic.isObserved && tellsNothing { ports[index].nic.address = ports[index].mac }
+    let forgets = before.vlan != ports[index].vlan || (before.learns && !ports[index].learns)
+    if forgets { flush(index) }
+  }
+}

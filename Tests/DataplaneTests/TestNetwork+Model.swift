@@ -1,0 +1,111 @@
+// What the model is told, told to the switch.
+
+import Base
+import Dataplane
+import FrameMemory
+import Tables
+import Wire
+
+extension TestNetwork {
+  /// Puts the configuration of a model into force.
+  func apply(_ model: ForwardingModel) {
+    vlanSets = []
+    ports = model.ports.enumerated().map { plan($1, at: $0, model.privateVLANs) }
+    let uplinkPorts = ports.indices.filter { ports[$0].kind == .uplink }
+    let table = model.privateVLANs.sorted { $0.key < $1.key }.map { vlan, row in
+      PrivateVLAN(Self.kind(row.kind), vlan: vlan, primary: row.primary)
+    }
+    let whole = SwitchPlan(
+      revision: 1, mtu: mtu, ports: ports, teams: model.teams.map { Self.plan($0) },
+      vlanSets: vlanSets, uplinks: uplinkPorts.map { PortIndex($0) }, privateVLANs: table)
+    _ = network.apply(whole, now: now)
+  }
+
+  private static func kind(_ kind: ModelPrivateVLAN.Kind) -> PrivateVLAN.Kind {
+    switch kind {
+    case .promiscuous: .promiscuous
+    case .community: .community
+    case .isolated: .isolated
+    }
+  }
+
+  private static func plan(_ team: ModelTeam) -> TeamPlan {
+    let policy: TeamPlan.Policy =
+      switch team.policy {
+      case .portID: .originatingPortID
+      case .explicit: .explicitFailover
+      case .sourceMAC: .sourceMAC
+      case .ipHash: .ipHash
+      case .physicalLoad: .physicalLoad
+      }
+    return TeamPlan(
+      policy: policy, active: team.active.map { UInt8($0) },
+      standby: team.standby.map { UInt8($0) }, failsBack: team.failsBack)
+  }
+
+  private func plan(
+    _ port: ModelPort, at index: Int, _ privateVLANs: [UInt16: ModelPrivateVLAN]
+  ) -> PortPlan {
+    var plan = PortPlan()
+    plan.kind = port.kind == .vm ? .vm : port.kind == .uplink ? .uplink : .absent
+    plan.id = port.id
+    plan.mac = MACAddress(rawValue: port.mac)
+    plan.isBlocked = port.isBlocked
+    plan.isFenced = port.isFenced
+    plan.allowsForgedTransmits = port.allowsForged
+    plan.acceptsMACChanges = port.acceptsChanges
+    plan.allowsPromiscuous = port.allowsPromiscuous
+    plan.checksReversePathPromiscuous = port.checksPromiscuous
+    plan.blocksBPDU = port.blocksBPDU
+    plan.learnsMACs = port.learns
+    plan.floodsUnknown = port.floods
+    plan.forwardsBeyondLimit = port.forwardsBeyondLimit
+    plan.macLimit = UInt16(port.limit)
+    plan.team = UInt16(port.kind == .uplink ? index : port.team)
+    plan.trunkSlot = UInt16(index)
+    switch port.vlan {
+    case .none: break
+    case .access(let vlan):
+      plan.vlanMode = .access
+      plan.vlan = vlan
+      plan.primaryVLAN = privateVLANs[vlan]?.primary ?? 0
+    case .trunk(let ranges):
+      plan.vlanMode = .trunk
+      plan.vlanSet = UInt16(vlanSets.count)
+      vlanSets.append(VLANSet(ranges))
+    }
+    return plan
+  }
+
+  func setNIC(_ port: Int, _ nic: ModelNIC) {
+    let address = MACAddress(rawValue: nic.address)
+    var guest = GuestNIC(assumed: address)
+    if nic.isObserved {
+      guest = GuestNIC(
+        observed: address, isPromiscuous: nic.isPromiscuous, isAllMulticast: nic.isAllMulticast)
+    }
+    network.setGuestNIC(
+      PortIndex(port), guest, multicast: nic.groups.sorted().map { MACAddress(rawValue: $0) })
+  }
+
+  /// What the switch shows about the nic behind a port.
+  func guest(of port: Int) -> (address: UInt64, isReceiveDisabled: Bool, isPromiscuous: Bool) {
+    let index = PortIndex(port)
+    return (
+      network.address(of: index).rawValue, network.isReceiveDisabled(index),
+      network.isPromiscuous(index)
+    )
+  }
+
+  /// The addresses that the switch has learned, inside and outside.
+  func learned() -> Set<String> {
+    var cursor = 0
+    var all: Set<String> = []
+    while let (key, entry) = network.nextMACEntry(&cursor, now: now) {
+      guard entry.kind != .static else { continue }
+      let address = ModelAddress(mac: key.address.rawValue, vlan: key.vlan)
+      all.insert("\(address) \(entry.port) \(entry.kind == .external)")
+    }
+    return all
+  }
+}

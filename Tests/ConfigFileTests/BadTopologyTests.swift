@@ -97,6 +97,20 @@ func messages(_ text: String) -> [String] {
         """)
   }
 
+  @Test func aFilterHasTenThousandRules() {
+    func told(_ count: Int) -> [String] {
+      let rules = (1...count).map { "{name: r\($0), action: drop}" }.joined(separator: ",\n")
+      return messages(
+        "apiVersion: martlet/v1\nkind: Topology\nname: many\nhosts: [{ name: h }]\n"
+          + "standardSwitches: [{ host: h, name: s, policy: { filter: [\(rules)] } }]\n")
+    }
+    #expect(told(10_000) == [])
+    #expect(
+      told(10_001) == [
+        "10005:1: policy of standard switch s: `filter` has 10001 elements; keep at most 10000"
+      ])
+  }
+
   /// Files that would take minutes if a check compared everything with everything.
   @Test(.timeLimit(.minutes(1)), arguments: 0..<3) func hostileFilesEndSoon(_ kind: Int) {
     func list(_ count: Int, _ element: (Int) -> String) -> String {

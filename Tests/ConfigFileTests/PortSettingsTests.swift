@@ -38,7 +38,7 @@ import Testing
     (
       "policy: { teaming: { policy: loadbalance_ip } },", "",
       "policy: { teaming: { activeUplinks: [a], standbyUplinks: [b] } }",
-      "13:62: policy of port of nic 1 of VM v: `loadbalance_ip` allows no standby uplinks"
+      "13:64: policy of port of nic 1 of VM v: `loadbalance_ip` allows no standby uplinks"
     ),
     (
       "", "policy: { teaming: { activeUplinks: [a], standbyUplinks: [b] } }",
@@ -59,7 +59,7 @@ import Testing
     // What the port does not touch is not told again at the port.
     (
       "policy: { macLearning: { enabled: true } },", "", "policy: { blocked: true }",
-      "6:83: policy of distributed switch d: MAC learning never sees a frame"
+      "6:92: policy of distributed switch d: MAC learning never sees a frame"
     ),
     (
       "", "", "policy: { teaming: { activeUplinks: [d] } }",
@@ -67,10 +67,13 @@ import Testing
     ),
     (
       "", "", "policy: { filter: [{ name: x, vlan: 3, action: drop }] }",
-      "13:44: rule x in policy of port of nic 1 of VM v: `vlan` never matches here"
+      "13:43: rule x in policy of port of nic 1 of VM v: `vlan` never matches here"
     ),
     ("", "", "vlan: 4095", "13:13: port of nic 1 of VM v: a distributed switch has no VLAN 4095"),
-    ("", "", "vlan: {pvlan: 7}", "13:21: port of nic 1 of VM v: distributed switch d has no private"),
+    (
+      "", "", "vlan: {pvlan: 7}",
+      "13:21: port of nic 1 of VM v: distributed switch d has no private"
+    ),
   ])
   func isToldNearestToThePort(
     _ item: String, _ portgroup: String, _ port: String, _ expected: String

@@ -19,21 +19,27 @@ import Wire
   }
 }
 
-/// Makes valid topologies.
-private struct TopologyMaker {
+/// Makes valid topologies; the policies are in a file of their own.
+struct TopologyMaker {
   var random: SeededRandom
   private var macs: Set<MACAddress> = []
+  /// By the host of a standard switch, and the name of the switch.
+  private var styles: [[String]: PolicyStyle] = [:]
   private var addressCount: UInt32 = 0
 
   init(random: SeededRandom) { self.random = random }
 
-  private mutating func count(_ range: ClosedRange<Int>) -> Int {
+  mutating func count(_ range: ClosedRange<Int>) -> Int {
     .random(in: range, using: &random)
   }
 
-  private mutating func chance() -> Bool { .random(using: &random) }
-  private mutating func some<Value>(_ value: Value) -> Value? {
+  mutating func chance() -> Bool { .random(using: &random) }
+  mutating func some<Value>(_ value: Value) -> Value? {
     chance() ? value : nil
+  }
+
+  mutating func one<Choice>(of choices: [Choice]) -> Choice {
+    choices[count(0...choices.count - 1)]
   }
 
   mutating func topology() -> Topology {
@@ -62,7 +68,7 @@ private struct TopologyMaker {
     }
     for host in topology.hosts {
       let portgroups = topology.switches(onHost: host.name).flatMap { item in
-        item.portgroups.map { "\(item.name)/\($0.name)" }
+        item.portgroups.map { PortGroupReference(hostSwitch: item, portgroup: $0) }
       }
       for index in 0..<count(0...3) {
         topology.vms.append(vm("vm\(index)-\(host.name)", host.name, portgroups))
@@ -84,54 +90,106 @@ private struct TopologyMaker {
       }
       members.append(member)
     }
+    let settings = settings()
+    let style = PolicyStyle(uplinks: uplinks, &self)
+    styles[["", name]] = style
     return DistributedSwitch(
       name: name, mtu: chance() ? 1500 : count(1280...9190), uplinks: uplinks, hosts: members,
-      policy: policy(uplinks),
-      portgroups: (0..<count(0...4)).map { index in
-        let ranges = (0..<count(1...3)).map { _ in
-          let low = UInt16(count(0...4094))
-          return low...UInt16(count(Int(low)...4094))
-        }
-        let vlans: [VLANSetting] = [.none, .access(UInt16(count(1...4094))), .trunk(.init(ranges))]
-        return PortGroup(
-          name: "pg.\(index)_x", vlan: vlans[count(0...2)], policy: policy(uplinks))
-      })
+      policy: policy(style), portgroups: portgroups("pg.", .distributed, style, settings),
+      settings: settings)
   }
 
   private mutating func standard(
     _ name: String, _ host: String, _ free: inout [String: [String]]
   ) -> StandardSwitch {
     let uplinks = (0..<count(0...2)).compactMap { _ in free[host]?.popLast() }
+    let settings = settings()
+    let style = PolicyStyle(uplinks: uplinks, &self)
+    styles[[host, name]] = style
     return StandardSwitch(
       host: host, name: name, mtu: chance() ? 1500 : count(1280...9000), uplinks: uplinks,
-      policy: policy(uplinks),
-      portgroups: (0..<count(0...3)).map { index in
-        let vlans: [VLANSetting] = [.none, .access(UInt16(count(1...4094))), .trunk(.all)]
-        return PortGroup(name: "net\(index)", vlan: vlans[count(0...2)], policy: policy(uplinks))
+      policy: policy(style), portgroups: portgroups("net", .standard, style, settings),
+      settings: settings)
+  }
+
+  private mutating func portgroups(
+    _ prefix: String, _ kind: SwitchKind, _ style: PolicyStyle, _ settings: SwitchSettings
+  ) -> [PortGroup] {
+    (0..<count(0...4)).map { index in
+      let vlan = vlan(kind, settings)
+      var group = PortGroup(
+        name: "\(prefix)\(index)_x", vlan: vlan,
+        allowOverride: Set(PolicyOverride.allCases.filter { _ in chance() }),
+        resetAtDisconnect: chance(), policy: policy(style, seesTags: vlan.isTrunk))
+      if chance() {
+        group.binding = .ephemeral
+      } else {
+        group.allocation = one(of: [.fixed, .elastic])
+        // More than there are nics.
+        group.numPorts = count(1000...8192)
+      }
+      return group
+    }
+  }
+
+  /// Plain VLANs stay below 1000, private ones above.
+  private mutating func vlan(_ kind: SwitchKind, _ settings: SwitchSettings) -> VLANSetting {
+    switch count(0...3) {
+    case 0: return .none
+    case 1: return .access(UInt16(count(1...999)))
+    case 2 where !settings.privateVlans.isEmpty:
+      return .privateVLAN(one(of: settings.privateVlans).secondary)
+    default: return .trunk(kind == .standard ? .all : ranges())
+    }
+  }
+
+  private mutating func ranges() -> VLANRanges {
+    VLANRanges(
+      (0..<count(1...3)).map { _ in
+        let low = UInt16(count(0...4094))
+        return low...UInt16(count(Int(low)...4094))
       })
   }
 
-  private mutating func policy(_ uplinks: [String]) -> Policy {
-    var policy = Policy()
-    policy.security = SecurityPolicy(
-      allowPromiscuous: some(false), macChanges: some(false), forgedTransmits: some(chance()))
-    policy.macLearning = MACLearningPolicy(
-      enabled: some(chance()), allowUnicastFlooding: some(chance()), limit: some(count(1...4096)),
-      limitPolicy: some(chance() ? .drop : .allow))
-    policy.teaming = TeamingPolicy(
-      policy: some(chance() ? .portID : .explicitOrder), failureDetection: some(.linkStatus),
-      failback: some(chance()), notifySwitches: some(chance()))
+  private mutating func settings() -> SwitchSettings {
+    var settings = SwitchSettings()
+    if chance() { settings.multicastFiltering = .snooping }
     if chance() {
-      let order = uplinks.shuffled(using: &random)
-      let active = count(0...order.count)
-      policy.teaming.activeUplinks = Array(order[..<active])
-      policy.teaming.standbyUplinks = some(Array(order[active..<count(active...order.count)]))
+      settings.multicastSnooping = MulticastSnooping(
+        querier: chance(), queryInterval: count(1...3600), robustness: count(1...7),
+        igmpVersion: count(1...3), mldVersion: count(1...2))
     }
-    return policy
+    if chance() {
+      settings.beacon = BeaconSettings(
+        etherType: one(of: [0x88B5, 0x0600, 0xFFFF, 0x8922]), interval: count(1...60),
+        misses: count(1...100))
+    }
+    if chance() { settings.uplinkUpDelay = count(0...600_000) }
+    var next: UInt16 = 1000
+    for _ in 0..<count(0...2) {
+      let primary = next
+      settings.privateVlans.append(.init(primary: primary, secondary: next, type: .promiscuous))
+      for _ in 0..<count(0...3) {
+        next += 1
+        settings.privateVlans.append(.init(primary: primary, secondary: next, type: .community))
+      }
+      if chance() { settings.privateVlans[settings.privateVlans.count - 1].type = .isolated }
+      if next == primary {
+        settings.privateVlans[settings.privateVlans.count - 1].type = .promiscuous
+      }
+      next += 1
+    }
+    settings.privateVlans.shuffle(using: &random)
+    if chance() {
+      settings.uplinkPortgroup = UplinkPortGroup(
+        name: "uplinks", vlan: chance() ? .all : ranges(),
+        policy: Policy(blocked: some(chance()), filter: some(filter(seesTags: true))))
+    }
+    return settings
   }
 
   private mutating func vm(
-    _ name: String, _ host: String, _ portgroups: [String]
+    _ name: String, _ host: String, _ portgroups: [PortGroupReference]
   ) -> VirtualMachine {
     var vm = VirtualMachine(name: name, host: host)
     for _ in 0..<(portgroups.isEmpty ? 0 : count(0...3)) {
@@ -145,10 +203,41 @@ private struct TopologyMaker {
           ? IPPrefix(.v4(IPv4Address(rawValue: 0x0A00_0000 + addressCount)), length: 8)
           : IPPrefix(.v6(IPv6Address(high: 0xFD00 << 48, low: UInt64(addressCount))), length: 64)
       }
+      let reference = one(of: portgroups)
+      let qmp: String? = some("/run/\(name).qmp")
       vm.nics.append(
         VirtualMachine.NIC(
-          portgroup: portgroups[count(0...portgroups.count - 1)], mac: mac, addresses: addresses))
+          portgroup: reference.qualifiedName, mac: mac, addresses: addresses,
+          isConnected: chance(), qmp: qmp, qmpNic: qmp.flatMap { _ in some("net0") },
+          port: some(port(in: reference))))
     }
     return vm
+  }
+
+  private mutating func port(in reference: PortGroupReference) -> PortSettings {
+    let item = reference.hostSwitch
+    let allowed = reference.portgroup.allowOverride
+    var port = PortSettings(id: some(UInt32(count(0...999_999))))
+    if allowed.contains(.vlan) { port.vlan = some(vlan(item.kind, item.settings)) }
+    let vlan = port.vlan ?? reference.portgroup.vlan
+    let own = policy(
+      styles[[item.kind == .standard ? item.host : "", item.name]]!, seesTags: vlan.isTrunk)
+    if allowed.contains(.block) { port.policy.blocked = own.blocked }
+    if allowed.contains(.security) { port.policy.security = own.security }
+    if allowed.contains(.macLearning) { port.policy.macLearning = own.macLearning }
+    if allowed.contains(.shaping) {
+      port.policy.inShaping = own.inShaping
+      port.policy.outShaping = own.outShaping
+    }
+    if allowed.contains(.teaming) { port.policy.teaming = own.teaming }
+    if allowed.contains(.filter) { port.policy.filter = own.filter }
+    return port
+  }
+}
+
+extension VLANSetting {
+  fileprivate var isTrunk: Bool {
+    if case .trunk = self { return true }
+    return false
   }
 }

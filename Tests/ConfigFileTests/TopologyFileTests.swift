@@ -32,8 +32,44 @@ import Wire
     #expect(vlans == [.access(10), .access(20)])
   }
 
+  /// The file that says every key: what stands in it is what is read.
+  static let everyKey = "Tests/Data/policies.yaml"
+
+  @Test func everyKeyIsReadAndReadsBack() throws {
+    let topology = try TopologyFile.load(path: "\(packageRoot)/\(Self.everyKey)")
+    let text = YAMLWriter.text(topology.value)
+    #expect(try TopologyFile.parse(text: text, file: "again.yaml") == topology, "\(text)")
+    let item = topology.distributedSwitches[0]
+    #expect(item.multicastFiltering == .snooping && item.multicastSnooping.robustness == 3)
+    #expect(item.beacon == BeaconSettings(etherType: 0x88B5, interval: 2, misses: 5))
+    #expect(item.uplinkUpDelay == 60_000 && item.privateVlans.count == 3)
+    #expect(item.uplinkPortgroup?.policy.filter?[0].action == .tag(cos: 5, dscp: nil))
+    let web = item.portgroups[0]
+    #expect(
+      web.policy.inShaping
+        == ShapingPolicy(
+          enabled: true, averageBandwidth: 100_000_000, peakBandwidth: 1_000_000_000,
+          burstSize: 1_048_576))
+    let rules = try #require(web.policy.filter)
+    #expect(rules.map(\.name) == ["telnet", "new", "voice", "mask", "six", "other"])
+    #expect(rules[1].tcpFlags == TCPFlagPattern(set: 2, clear: 16))
+    #expect(rules[1].sourcePorts == [FilterRange(1024...65535), FilterRange(7)])
+    #expect(rules[2].action == .tag(cos: 5, dscp: 46))
+    #expect(web.allowOverride == Set(PolicyOverride.allCases) && !web.resetAtDisconnect)
+    let lab = topology.standardSwitches[0].portgroups[0].policy.inShaping
+    #expect(lab.averageBandwidth == 64_000 && lab.burstSize == 65_536)
+    let nic = topology.vms[0].nics[0]
+    #expect(!nic.isConnected && nic.qmp == "/run/web1.qmp" && nic.qmpNic == "net0")
+    #expect(nic.port?.id == 7 && nic.port?.vlan == .access(20))
+    let policy = topology.switches(onHost: "host1")[0].effectivePolicy(of: web, nic: nic)
+    #expect(policy.blocked == Effective(true, from: .port))
+    #expect(policy.teaming.policy == Effective(.explicitOrder, from: .port))
+    #expect(policy.teaming.loadInterval == Effective(10, from: .switch))
+    #expect(policy.filter.source == .portgroup)
+  }
+
   /// Every file breaks in its own way when bytes of it are changed; none may trap or hang.
-  @Test(arguments: paths, 0..<4 as Range<UInt64>)
+  @Test(arguments: paths + [everyKey], 0..<4 as Range<UInt64>)
   func survivesMutation(_ path: String, seed: UInt64) throws {
     let good = Array(try text(ofFile: path).utf8)
     // Only the part without the opening comment, where changes matter.

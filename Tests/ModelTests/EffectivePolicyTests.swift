@@ -2,6 +2,7 @@
 
 import Model
 import Testing
+import Wire
 
 @Suite struct EffectivePolicyTests {
   private let uplinks = ["uplink1", "uplink2", "uplink3"]
@@ -21,6 +22,62 @@ import Testing
     #expect(policy.teaming.failureDetection == Effective(.linkStatus, from: .default))
     #expect(policy.teaming.failback == Effective(true, from: .default))
     #expect(policy.teaming.notifySwitches == Effective(true, from: .default))
+    #expect(policy.teaming.loadThresholdPercent == Effective(75, from: .default))
+    #expect(policy.teaming.loadInterval == Effective(30, from: .default))
+    #expect(policy.blocked == Effective(false, from: .default))
+    #expect(policy.vlan == Effective(.none, from: .portgroup))
+    #expect(policy.filter == Effective([], from: .default))
+    #expect(policy.security.blockGuestBPDU == Effective(false, from: .default))
+    #expect(policy.security.reversePathCheckPromiscuous == Effective(false, from: .default))
+    for shaping in [policy.inShaping, policy.outShaping] {
+      #expect(shaping.enabled == Effective(false, from: .default))
+      #expect(shaping.averageBandwidth == Effective(100_000_000, from: .default))
+      #expect(shaping.peakBandwidth == Effective(100_000_000, from: .default))
+      #expect(shaping.burstSize == Effective(102_400 * 1024, from: .default))
+    }
+  }
+
+  @Test func aPortIsTheNearestLevel() {
+    var inherited = Policy(blocked: true)
+    inherited.inShaping = ShapingPolicy(enabled: true, averageBandwidth: 1_000_000)
+    inherited.filter = [FilterRule(name: "a", action: .drop)]
+    var shared = Policy()
+    shared.inShaping.burstSize = 64 << 10
+    shared.filter = []
+    shared.teaming.activeUplinks = ["uplink2"]
+    let portgroup = PortGroup(name: "web", vlan: .access(10), policy: shared)
+    var own = Policy(blocked: false)
+    own.inShaping.averageBandwidth = 2_000_000_000
+    own.teaming.standbyUplinks = ["uplink3"]
+    let policy = EffectivePolicy(
+      switch: inherited, portgroup: portgroup,
+      port: PortSettings(vlan: .privateVLAN(101), policy: own), uplinks: uplinks)
+    #expect(policy.blocked == Effective(false, from: .port))
+    #expect(policy.vlan == Effective(.privateVLAN(101), from: .port))
+    #expect(policy.inShaping.enabled == Effective(true, from: .switch))
+    #expect(policy.inShaping.averageBandwidth == Effective(2_000_000_000, from: .port))
+    // Nobody says a peak: it follows the average.
+    #expect(policy.inShaping.peakBandwidth == Effective(2_000_000_000, from: .default))
+    #expect(policy.inShaping.burstSize == Effective(64 << 10, from: .portgroup))
+    // An empty list is a list.
+    #expect(policy.filter == Effective([], from: .portgroup))
+    #expect(policy.teaming.activeUplinks == Effective([], from: .port))
+    #expect(policy.teaming.standbyUplinks == Effective(["uplink3"], from: .port))
+    #expect(
+      EffectivePolicy(switch: inherited, portgroup: portgroup, uplinks: uplinks).vlan
+        == Effective(.access(10), from: .portgroup))
+  }
+
+  @Test func aDisconnectedNicLosesWhatItsPortGroupResets() throws {
+    var portgroup = PortGroup(name: "web")
+    var nic = VirtualMachine.NIC(
+      portgroup: "web", mac: .zero,
+      port: PortSettings(id: 7, vlan: .access(3), policy: Policy(blocked: true)))
+    #expect(nic.port(in: portgroup) == nic.port)
+    nic.isConnected = false
+    #expect(nic.port(in: portgroup) == PortSettings(id: 7))
+    portgroup.resetAtDisconnect = false
+    #expect(nic.port(in: portgroup) == nic.port)
   }
 
   @Test func eachFieldComesFromTheNearestLevel() {

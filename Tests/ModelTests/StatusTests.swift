@@ -22,7 +22,9 @@ private let mac = MACAddress(rawValue: 0x0050_5600_0001)
     #expect(
       try keys(port) == [
         "id", "switch", "portgroup", "host", "vm", "device", "mac", "vlan", "state", "teamUplink",
-        "revision", "counters", "drops", "attachment", "message", "offload",
+        "revision", "counters", "drops", "attachment", "message", "offload", "policy", "isBlocked",
+        "effectiveMAC", "promiscuous", "observed", "multicastAddresses", "teamUplinks",
+        "isConflict", "binding", "inShaping", "outShaping", "groups",
       ])
     #expect(json["mac"] == "00:50:56:00:00:01")
     #expect(json["vlan"] == 10)
@@ -62,7 +64,7 @@ private let mac = MACAddress(rawValue: 0x0050_5600_0001)
     #expect(
       try keys(uplink) == [
         "name", "nic", "host", "switch", "link", "role", "state", "speedMbps", "counters", "drops",
-        "offload",
+        "offload", "beacon", "loadInMbps", "loadOutMbps",
       ])
     let item = SwitchStatus(
       name: "dvs1", kind: .distributed, hosts: ["host1"], mtu: 1500, uplinks: ["uplink1"],
@@ -70,7 +72,7 @@ private let mac = MACAddress(rawValue: 0x0050_5600_0001)
     #expect(
       try keys(item) == [
         "name", "kind", "hosts", "mtu", "uplinks", "portgroupCount", "portsUsed", "portLimit",
-        "revision", "conservation",
+        "revision", "conservation", "multicastFiltering",
       ])
     #expect(try JSONValue(encoding: item)["kind"] == "distributed")
     let vm = VMStatus(
@@ -100,7 +102,20 @@ private let mac = MACAddress(rawValue: 0x0050_5600_0001)
     let status = PortGroupStatus(
       name: "web", switch: "dvs1", vlan: .trunk(.all), ports: 2,
       policy: EffectivePolicy(switch: Policy(), portgroup: own, uplinks: ["uplink1"]))
-    #expect(try keys(status) == ["name", "switch", "vlan", "ports", "policy"])
+    #expect(
+      try keys(status) == [
+        "name", "switch", "vlan", "ports", "policy", "binding", "allocation", "numPorts",
+        "usedPorts",
+      ])
+    #expect(
+      try keys(status.policy) == [
+        "blocked", "vlan", "security", "macLearning", "inShaping", "outShaping", "filter",
+        "teaming",
+      ])
+    #expect(
+      try keys(status.policy.inShaping) == [
+        "enabled", "averageBandwidth", "peakBandwidth", "burstSize",
+      ])
     let teaming = try JSONValue(encoding: status)["policy"]?["teaming"]
     #expect(teaming?["policy"] == ["value": "failover_explicit", "source": "portgroup"])
     #expect(teaming?["activeUplinks"] == ["value": ["uplink1"], "source": "default"])

@@ -17,8 +17,8 @@ public struct FilterRule: Hashable, Sendable {
   /// Of a frame with a tag, as it is on the port: only trunks and uplinks see tags.
   public var vlan: FilterRange?
   /// A network: the host part is cleared.
-  public var source: IPPrefix?
-  public var destination: IPPrefix?
+  public var source: IPPrefix? { didSet { source = source?.network } }
+  public var destination: IPPrefix? { didSet { destination = destination?.network } }
   public var `protocol`: IPProtocol?
   /// Any of these; empty for every port.
   public var sourcePorts: [FilterRange]

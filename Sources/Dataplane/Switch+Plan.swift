@@ -2,6 +2,7 @@
 
 public import Base
 internal import FrameMemory
+internal import Protocols
 internal import Tables
 
 extension Switch {
@@ -90,7 +91,10 @@ extension Switch {
     let isSameVLAN =
       before.vlanMode == after.vlanMode && before.vlan == after.vlan
       && before.primaryVLAN == after.primaryVLAN
-    if !isSameVLAN || !isSameSet { dropWaiting(at: port) }
+    if !isSameVLAN || !isSameSet {
+      dropWaiting(at: port)
+      setGroupsOfPort(port, isAttached: states[port.index].isAttached)
+    }
     if !isSameVLAN || !isSameSet || (before.learnsMACs && !after.learnsMACs) {
       macs.flush(port: port.rawValue)
     }
@@ -109,6 +113,7 @@ extension Switch {
     }
     macs.flush(port: port.rawValue)
     groupFilter.remove(port: port.index)
+    groups.remove(port: port.index)
     dropWaiting(at: port)
     states[port.index] = PortState()
     for slot in seenSlots(of: port) { seenAddresses[slot] = SeenAddress() }

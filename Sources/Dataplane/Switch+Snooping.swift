@@ -4,7 +4,7 @@
 // Membership is kept in the VLAN of the lookup, so that a private VLAN is one.
 
 internal import Base
-public import FrameMemory
+internal import FrameMemory
 public import Protocols
 internal import Tables
 internal import Wire

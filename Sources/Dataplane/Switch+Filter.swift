@@ -84,7 +84,9 @@ extension Switch {
     if egress.egressShape != 0,
       !passesShaper(
         header, plan.shapes[Int(egress.egressShape) - 1], at: port, .egress, batch, &tracer)
-    { return }
+    {
+      return
+    }
     hand(header, egress, to: port, &deliveries, &tracer)
   }
 }

@@ -122,7 +122,8 @@ extension Switch {
     let state = teamStates[Int(policy.team)]
     // A plan may have moved the uplink to another position, or taken it away.
     let current = portPlan(states[port.index].uplink)
-    let chosen = preferredLoadUplink(port, team, state)
+    let chosen =
+      preferredLoadUplink(port, team, state)
       ?? team.select(
         portID: team.policy == .sourceMAC ? states[port.index].address.hash : policy.id,
         usable: state.usable, current: current.kind == .uplink ? UInt8(current.team) : nil)

@@ -43,8 +43,9 @@ public struct SwitchLimits: Equatable, Sendable {
     let shaping =
       ports * 2 * MemoryLayout<Shaper>.stride + TimingWheel.memoryBytes(capacity: ports * 2)
       + FrameStore.memoryBytes(queueCount: ports * 2, capacityBytes: shaperBytes)
-    let multicast = GroupFilterTable.memoryBytes(
-      capacity: GroupFilterTable.defaultCapacity, portCapacity: ports)
+    let multicast =
+      GroupFilterTable.memoryBytes(
+        capacity: GroupFilterTable.defaultCapacity, portCapacity: ports)
       + GroupMembership.memoryBytes(GroupMembershipLimits())
     let tables = portState + portCounters + macTable + addresses + trunkVLANs + announcementQueue
     return tables + teams + loads + filters + shaping + multicast

@@ -92,7 +92,7 @@ public struct SwitchPlan: ~Copyable, Sendable {
     hasLoadTeams = teams.contains { $0.policy == .physicalLoad }
     let vms = ports.indices.filter { ports[$0].kind == .vm }
     let single = vms.filter { ports[$0].vlanMode != .trunk }
-    let byVLAN = single.sorted { 
+    let byVLAN = single.sorted {
       (ports[$0].lookupVLAN, $0) < (ports[$1].lookupVLAN, $1)
     }
     var starts = [UInt32](repeating: 0, count: 4097)

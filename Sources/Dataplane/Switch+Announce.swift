@@ -51,7 +51,7 @@ extension Switch {
       cursor.stage = .done
       return
     }
-    while !cursor.isDone, !batch.isFull, deliveries.freeCapacity > 0 {
+    while !cursor.isDone, !batch.isFull, deliveries.freeCapacity >= max(1, plan.uplinks.count) {
       switch cursor.stage {
       case .own(let vlan, let item):
         announceOwn(port, policy, vlan, item, &batch, &deliveries, &cursor, &tracer)
@@ -163,6 +163,10 @@ extension Switch {
     sums.generated &+= 1
     var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     header.tag = VLANTag(vlan: vlan)
-    deliverOut(header, by: states[port.index].uplink, batch, &deliveries, &tracer)
+    // The uplink that the address's own frames take: that is where it is to be learned.
+    guard states[port.index].hasTeamPerFrame else {
+      return deliverOut(header, by: states[port.index].uplink, batch, &deliveries, &tracer)
+    }
+    finish(header, copies: toTeamPerFrame(header, batch, &deliveries, &tracer))
   }
 }

@@ -38,8 +38,9 @@ extension Switch {
     return 1
   }
 
+  /// The same for policies that look at each frame, and for shotgun.
   @inline(never)
-  private mutating func toTeamPerFrame(
+  mutating func toTeamPerFrame(
     _ header: FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
     _ tracer: inout some Tracer
   ) -> Int {

@@ -23,7 +23,7 @@ extension Switch {
 
   /// Notes the VLAN and, from ARP and neighbour discovery, the address that a guest uses.
   @inline(__always)
-  mutating func note(_ header: FrameHeader, _ port: PortPlan, _ bytes: RawSpan) {
+  mutating func note(_ header: inout FrameHeader, _ port: PortPlan, _ bytes: RawSpan) {
     let vlan = header.tag.vlan
     if port.vlanMode == .trunk, states[header.ingress.index].lastVLAN != vlan {
       states[header.ingress.index].lastVLAN = vlan
@@ -35,12 +35,12 @@ extension Switch {
       header.etherType == 0x0806
         || (header.etherType == 0x86DD && bytes.byteCount > 54 && bytes.byte(20) == 58)
     else { return }
-    noteAddress(header, vlan, port, bytes)
+    noteAddress(&header, vlan, port, bytes)
   }
 
   @inline(never)
   private mutating func noteAddress(
-    _ header: FrameHeader, _ vlan: UInt16, _ port: PortPlan, _ bytes: RawSpan
+    _ header: inout FrameHeader, _ vlan: UInt16, _ port: PortPlan, _ bytes: RawSpan
   ) {
     guard header.source == states[header.ingress.index].address,
       let claim = AddressClaim(bytes)

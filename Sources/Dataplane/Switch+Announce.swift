@@ -165,8 +165,8 @@ extension Switch {
     header.tag = VLANTag(vlan: vlan)
     // The uplink that the address's own frames take: that is where it is to be learned.
     guard states[port.index].hasTeamPerFrame else {
-      return deliverOut(header, by: states[port.index].uplink, batch, &deliveries, &tracer)
+      return deliverOut(&header, by: states[port.index].uplink, batch, &deliveries, &tracer)
     }
-    finish(header, copies: toTeamPerFrame(header, batch, &deliveries, &tracer))
+    finish(copies: toTeamPerFrame(&header, batch, &deliveries, &tracer))
   }
 }

@@ -28,7 +28,7 @@ extension Switch {
   /// Takes a beacon from an uplink. False when the frame is none.
   @inline(never)
   mutating func hearBeacon(
-    _ header: FrameHeader, _ batch: borrowing FrameBatch, _ context: BatchContext
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch, _ context: BatchContext
   ) -> Bool {
     guard let beacon = Beacon(batch.bytes(of: Int(header.index)))
     else { return false }
@@ -125,6 +125,6 @@ extension Switch {
     sums.generated &+= 1
     var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     header.tag = VLANTag(vlan: vlan)
-    deliverOut(header, by: uplink, batch, &deliveries, &tracer)
+    deliverOut(&header, by: uplink, batch, &deliveries, &tracer)
   }
 }

@@ -8,7 +8,7 @@ extension Switch {
   /// Takes a frame to a port: its state, what it may get, egress policies; then on to `hand`.
   @inline(__always)
   mutating func deliver(
-    _ header: FrameHeader, to port: PortIndex, _ batch: borrowing FrameBatch,
+    _ header: inout FrameHeader, to port: PortIndex, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
     tracer.record(.leaving(port: port))
@@ -25,15 +25,15 @@ extension Switch {
       return drop(reason, at: port, .egress, &tracer)
     }
     if egress.hasEgressStages {
-      return deliverThroughStages(header, egress, to: port, batch, &deliveries, &tracer)
+      return deliverThroughStages(&header, egress, to: port, batch, &deliveries, &tracer)
     }
-    hand(header, egress, to: port, &deliveries, &tracer)
+    hand(&header, egress, to: port, &deliveries, &tracer)
   }
 
   /// Hands a frame to a port's attachment, with the tag that it goes out with.
   @inline(__always)
   mutating func hand(
-    _ header: FrameHeader, _ egress: PortPlan, to port: PortIndex,
+    _ header: inout FrameHeader, _ egress: PortPlan, to port: PortIndex,
     _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
     let out = egress.outerTag(of: header)
@@ -46,13 +46,13 @@ extension Switch {
   /// Hands a frame to an uplink, if that carries its VLAN.
   @inline(__always)
   mutating func deliverOut(
-    _ header: FrameHeader, by uplink: PortIndex, _ batch: borrowing FrameBatch,
+    _ header: inout FrameHeader, by uplink: PortIndex, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
     guard plan.carries(plan.ports[uplink.index], header.tag.vlan) else {
       return drop(.vlanMismatch, at: uplink, .egress, &tracer)
     }
-    deliver(header, to: uplink, batch, &deliveries, &tracer)
+    deliver(&header, to: uplink, batch, &deliveries, &tracer)
   }
 
   /// The one place where a frame, or a copy of one, ends without being delivered.
@@ -93,7 +93,7 @@ extension Switch {
     header.rewrite = delivery.rewrite
     header.isPriorityMarked = delivery.tag.isPresent
     var tracer = NullTracer()
-    deliverOut(header, by: other, batch, &deliveries, &tracer)
+    deliverOut(&header, by: other, batch, &deliveries, &tracer)
     return true
   }
 

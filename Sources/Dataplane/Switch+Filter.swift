@@ -13,7 +13,7 @@ extension Switch {
   /// What the rules of a port say about a frame. `rules` is as in the plan: a number plus 1.
   @inline(__always)
   private mutating func verdict(
-    of header: FrameHeader, _ rules: UInt16, _ batch: borrowing FrameBatch
+    of header: inout FrameHeader, _ rules: UInt16, _ batch: borrowing FrameBatch
   ) -> FilterVerdict {
     let number = Int(rules) - 1
     let key = FlowKey(
@@ -31,7 +31,7 @@ extension Switch {
     _ header: inout FrameHeader, _ rules: UInt16, at port: PortIndex, _ direction: Direction,
     _ batch: borrowing FrameBatch, _ tracer: inout some Tracer
   ) -> Bool {
-    let verdict = verdict(of: header, rules, batch)
+    let verdict = verdict(of: &header, rules, batch)
     tracer.record(.filtered(port: port, direction: direction, verdict: verdict))
     if verdict.isDrop { return false }
     if verdict.isTag {
@@ -66,13 +66,14 @@ extension Switch {
     }
     guard port.ingressShape != 0 else { return true }
     return passesShaper(
-      header, plan.shapes[Int(port.ingressShape) - 1], at: ingress, .ingress, batch, &tracer)
+      &header, plan.shapes[Int(port.ingressShape) - 1], at: ingress, .ingress, batch, &tracer)
   }
 
   /// Filter, then shaper, on the way out of the switch; then on to `hand`.
   @inline(never)
   mutating func deliverThroughStages(
-    _ header: FrameHeader, _ egress: PortPlan, to port: PortIndex, _ batch: borrowing FrameBatch,
+    _ header: inout FrameHeader, _ egress: PortPlan, to port: PortIndex,
+    _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
     var header = header
@@ -83,10 +84,10 @@ extension Switch {
     }
     if egress.egressShape != 0,
       !passesShaper(
-        header, plan.shapes[Int(egress.egressShape) - 1], at: port, .egress, batch, &tracer)
+        &header, plan.shapes[Int(egress.egressShape) - 1], at: port, .egress, batch, &tracer)
     {
       return
     }
-    hand(header, egress, to: port, &deliveries, &tracer)
+    hand(&header, egress, to: port, &deliveries, &tracer)
   }
 }

@@ -10,7 +10,7 @@ extension Switch {
   /// lookup.
   @inline(__always)
   mutating func fromUplink(
-    _ header: FrameHeader, _ port: PortPlan, _ batch: borrowing FrameBatch,
+    _ header: inout FrameHeader, _ port: PortPlan, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
   ) {
     if header.destination.isReserved {
@@ -19,27 +19,27 @@ extension Switch {
       return drop(isBPDU ? .bpduFiltered : .reservedAddress, at: header.ingress, .ingress, &tracer)
     }
     if header.kind == .broadcast, header.etherType == plan.beacons.etherType,
-      hearBeacon(header, batch, context)
+      hearBeacon(&header, batch, context)
     {
       return drop(.beacon, at: header.ingress, .ingress, &tracer)
     }
-    var header = header
+
     if port.hasIngressStages {
       guard passesIngressStages(&header, port, batch, context, &tracer) else { return }
     }
     tracer.record(.admitted(port: header.ingress))
     let bytes = batch.bytes(of: Int(header.index))
-    if let known = entry(of: header.source, header, context) {
-      guard isElsewhere(header, known, bytes, context, &tracer) else {
-        return reflect(header, batch, &deliveries, &tracer)
+    if let known = entry(of: header.source, &header, context) {
+      guard isElsewhere(&header, known, bytes, context, &tracer) else {
+        return reflect(&header, batch, &deliveries, &tracer)
       }
     } else if header.kind != .unicast {
-      noteAnnouncement(header, bytes, context, &tracer)
+      noteAnnouncement(&header, bytes, context, &tracer)
     }
     switch header.kind {
-    case .unicast: forwardUnicastFromUplink(header, batch, &deliveries, context, &tracer)
+    case .unicast: forwardUnicastFromUplink(&header, batch, &deliveries, context, &tracer)
     case .multicast, .broadcast:
-      replicateFromUplink(header, batch, &deliveries, context, &tracer)
+      replicateFromUplink(&header, batch, &deliveries, context, &tracer)
     }
   }
 
@@ -52,7 +52,7 @@ extension Switch {
   /// switch itself announces addresses that are silent. Or it has been silent here for over a second,
   /// which no reflection of an ordinary frame can be.
   private mutating func isElsewhere(
-    _ header: FrameHeader, _ known: MACEntry, _ bytes: RawSpan, _ context: BatchContext,
+    _ header: inout FrameHeader, _ known: MACEntry, _ bytes: RawSpan, _ context: BatchContext,
     _ tracer: inout some Tracer
   ) -> Bool {
     switch known.kind {
@@ -75,7 +75,8 @@ extension Switch {
 
   /// Remembers where an unknown address announced itself.
   private mutating func noteAnnouncement(
-    _ header: FrameHeader, _ bytes: RawSpan, _ context: BatchContext, _ tracer: inout some Tracer
+    _ header: inout FrameHeader, _ bytes: RawSpan, _ context: BatchContext,
+    _ tracer: inout some Tracer
   ) {
     guard Announcement(bytes)?.mac == header.source else { return }
     let key = MACKey(header.source, vlan: header.vlan)
@@ -89,14 +90,14 @@ extension Switch {
   /// One of our own frames that came back: nobody gets it but promiscuous ports, which skip this check
   /// unless they are told to make it (`Net.ReversePathFwdCheckPromisc`).
   private mutating func reflect(
-    _ header: FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
     _ tracer: inout some Tracer
   ) {
     let copies =
       promiscuousCount == 0
       ? 0
-      : copyToPromiscuous(header, isReflected: true, except: .none, batch, &deliveries, &tracer)
-    if copies > 0 { return finish(header, copies: copies) }
+      : copyToPromiscuous(&header, isReflected: true, except: .none, batch, &deliveries, &tracer)
+    if copies > 0 { return finish(copies: copies) }
     drop(.sourceIsLocal, at: header.ingress, .ingress, &tracer)
   }
 }

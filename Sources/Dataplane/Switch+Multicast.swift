@@ -15,7 +15,7 @@ extension Switch {
   /// Notes who wants a multicast frame, for `isWanted`.
   @inline(__always)
   mutating func findAudience(
-    _ header: FrameHeader, _ batch: borrowing FrameBatch, _ context: BatchContext
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch, _ context: BatchContext
   ) {
     guard header.kind == .multicast else { return }
     if plan.multicast == .basic {
@@ -23,7 +23,7 @@ extension Switch {
       audience.removeAll()
       _ = groupFilter.ports(of: header.destination, into: &audience)
     } else {
-      snoop(header, batch.bytes(of: Int(header.index)), context)
+      snoop(&header, batch.bytes(of: Int(header.index)), context)
     }
   }
 

@@ -28,70 +28,69 @@ struct Reach {
 
 extension Switch {
   mutating func replicateFromVM(
-    _ header: FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
     _ context: BatchContext, _ tracer: inout some Tracer
   ) {
     tracer.record(.replicated)
-    let reach = replicate(header, batch, &deliveries, context, &tracer)
+    let reach = replicate(&header, batch, &deliveries, context, &tracer)
     let copies = reach.copies
     finish(
-      header,
       copies: copies
         + toTeam(
-          header, copies, reach.reason(withoutMembers: .noUplink), batch, &deliveries, &tracer))
+          &header, copies, reach.reason(withoutMembers: .noUplink), batch, &deliveries, &tracer))
   }
 
   /// The same frame arrives at every uplink of a team, and a VM's own broadcast comes back on those that
   /// it did not leave by; the reverse-path check lets each port see it once, and its own never.
   mutating func replicateFromUplink(
-    _ header: FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
     _ context: BatchContext, _ tracer: inout some Tracer
   ) {
     tracer.record(.replicated)
-    let reach = replicate(header, batch, &deliveries, context, &tracer)
-    if reach.copies > 0 { return finish(header, copies: reach.copies) }
+    let reach = replicate(&header, batch, &deliveries, context, &tracer)
+    if reach.copies > 0 { return finish(copies: reach.copies) }
     drop(reach.reason(withoutMembers: .vlanMismatch), at: header.ingress, .ingress, &tracer)
   }
 
   /// One copy for each port of the VLAN that may have and wants the frame.
   @inline(__always)
   private mutating func replicate(
-    _ header: FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
     _ context: BatchContext, _ tracer: inout some Tracer
   ) -> Reach {
     var reach = Reach()
-    findAudience(header, batch, context)
+    findAudience(&header, batch, context)
     let vlan = Int(header.vlan)
     for position in Int(plan.memberStarts[vlan])..<Int(plan.memberStarts[vlan + 1]) {
-      offer(header, to: plan.members[position], &reach, batch, &deliveries, &tracer)
+      offer(&header, to: plan.members[position], &reach, batch, &deliveries, &tracer)
     }
     for position in plan.trunks.indices {
       let port = plan.trunks[position]
       guard plan.carries(plan.ports[port.index], header.tag.vlan) else { continue }
-      offer(header, to: port, &reach, batch, &deliveries, &tracer)
+      offer(&header, to: port, &reach, batch, &deliveries, &tracer)
     }
     return reach
   }
 
   @inline(__always)
   private mutating func offer(
-    _ header: FrameHeader, to port: PortIndex, _ reach: inout Reach,
+    _ header: inout FrameHeader, to port: PortIndex, _ reach: inout Reach,
     _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
     guard port != header.ingress else { return }
     reach.members += 1
     guard !plan.isolates(header.tag.vlan, from: plan.ports[port.index]) else { return }
     reach.allowed += 1
-    guard passesReversePath(header, port) else { return }
+    guard passesReversePath(&header, port) else { return }
     reach.passed += 1
     guard header.kind == .broadcast || isWanted(by: port) else { return }
     reach.copies += 1
-    deliver(header, to: port, batch, &deliveries, &tracer)
+    deliver(&header, to: port, batch, &deliveries, &tracer)
   }
 
   /// Whether a frame for several ports may reach this one by the uplink that it came in by.
   @inline(__always)
-  mutating func passesReversePath(_ header: FrameHeader, _ port: PortIndex) -> Bool {
+  mutating func passesReversePath(_ header: inout FrameHeader, _ port: PortIndex) -> Bool {
     if header.uplinkBit == 0 || states[port.index].reverseUplinks & header.uplinkBit != 0 {
       return true
     }
@@ -102,17 +101,17 @@ extension Switch {
   /// Copies for the promiscuous ports of the VLAN but `port`. Returns how many.
   @inline(never)
   mutating func copyToPromiscuous(
-    _ header: FrameHeader, isReflected: Bool = false, except port: PortIndex,
+    _ header: inout FrameHeader, isReflected: Bool = false, except port: PortIndex,
     _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) -> Int {
     var copies = 0
     for position in 0..<promiscuousCount {
       let other = promiscuous[position]
       guard other != header.ingress, other != port, plan.reaches(other, header),
-        passesReversePath(header, other),
+        passesReversePath(&header, other),
         !isReflected || !plan.ports[other.index].checksReversePathPromiscuous
       else { continue }
-      deliver(header, to: other, batch, &deliveries, &tracer)
+      deliver(&header, to: other, batch, &deliveries, &tracer)
       copies += 1
     }
     return copies

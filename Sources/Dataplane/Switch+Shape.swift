@@ -44,7 +44,7 @@ extension Switch {
 
   /// Whether a frame may go on now. If not, it waits, or was dropped.
   mutating func passesShaper(
-    _ header: FrameHeader, _ shape: TrafficShape, at port: PortIndex, _ direction: Direction,
+    _ header: inout FrameHeader, _ shape: TrafficShape, at port: PortIndex, _ direction: Direction,
     _ batch: borrowing FrameBatch, _ tracer: inout some Tracer
   ) -> Bool {
     let queue = Self.queue(port, direction)
@@ -122,9 +122,9 @@ extension Switch {
     if policy.isBlocked { return drop(.portBlocked, at: port, direction, &tracer) }
     if policy.isFenced { return drop(.portFenced, at: port, direction, &tracer) }
     if direction == .ingress {
-      switchFromVM(header, policy, batch, &deliveries, context, &tracer)
+      switchFromVM(&header, policy, batch, &deliveries, context, &tracer)
     } else {
-      hand(header, policy, to: port, &deliveries, &tracer)
+      hand(&header, policy, to: port, &deliveries, &tracer)
     }
   }
 

@@ -12,11 +12,11 @@ internal import Wire
 extension Switch {
   /// Takes in a group message, and notes who wants the frame.
   @inline(never)
-  mutating func snoop(_ header: FrameHeader, _ bytes: RawSpan, _ context: BatchContext) {
+  mutating func snoop(_ header: inout FrameHeader, _ bytes: RawSpan, _ context: BatchContext) {
     audience.removeAll()
     isForEveryone = false
     if GroupMessage.isClaimed(by: bytes) {
-      return snoopMessage(header, bytes, context)
+      return snoopMessage(&header, bytes, context)
     }
     guard let (family, source, group) = bytes.multicastAddresses(header.etherType),
       !GroupMembership.isAlwaysFlooded(group),
@@ -32,7 +32,7 @@ extension Switch {
   /// Queries reach everybody; reports only routers, so that hosts do not suppress their own (RFC 4541,
   /// 2.1.1). What is no valid message is left to the guests to judge.
   private mutating func snoopMessage(
-    _ header: FrameHeader, _ bytes: RawSpan, _ context: BatchContext
+    _ header: inout FrameHeader, _ bytes: RawSpan, _ context: BatchContext
   ) {
     guard let message = GroupMessage(bytes) else {
       isForEveryone = true
@@ -137,7 +137,7 @@ extension Switch {
     where plan.ports[port].kind == .vm && states[port].isAttached
       && (pending.port ?? port) == port && plan.reaches(PortIndex(port), header)
     {
-      deliver(header, to: PortIndex(port), batch, &deliveries, &tracer)
+      deliver(&header, to: PortIndex(port), batch, &deliveries, &tracer)
       copies += 1
     }
     guard copies > 0 else { return }

@@ -14,18 +14,18 @@ extension Switch {
   /// dropped; 0 when the team has no uplinks and others got the frame.
   @inline(__always)
   mutating func toTeam(
-    _ header: FrameHeader, _ copies: Int, _ reasonWithoutTeam: DropReason,
+    _ header: inout FrameHeader, _ copies: Int, _ reasonWithoutTeam: DropReason,
     _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) -> Int {
     let ingress = header.ingress.index
     states[ingress].loadBytesOut &+= UInt64(header.byteCount)
     if states[ingress].hasTeamPerFrame {
-      return toTeamPerFrame(header, batch, &deliveries, &tracer)
+      return toTeamPerFrame(&header, batch, &deliveries, &tracer)
     }
     let uplink = states[ingress].uplink
     if uplink != .none {
       tracer.record(.teamSelected(uplink: uplink))
-      deliverOut(header, by: uplink, batch, &deliveries, &tracer)
+      deliverOut(&header, by: uplink, batch, &deliveries, &tracer)
       return 1
     }
     let team = plan.teams[Int(plan.ports[ingress].team)]
@@ -41,13 +41,13 @@ extension Switch {
   /// The same for policies that look at each frame, and for shotgun.
   @inline(never)
   mutating func toTeamPerFrame(
-    _ header: FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
     _ tracer: inout some Tracer
   ) -> Int {
     let number = Int(plan.ports[header.ingress.index].team)
     let usable = teamStates[number].usable
     if teamStates[number].isShotgun {
-      return toEveryUplink(header, usable, batch, &deliveries, &tracer)
+      return toEveryUplink(&header, usable, batch, &deliveries, &tracer)
     }
     var chosen: UInt8?
     switch plan.teams[number].policy {
@@ -67,19 +67,19 @@ extension Switch {
     }
     let uplink = plan.uplinks[Int(chosen)]
     tracer.record(.teamSelected(uplink: uplink))
-    deliverOut(header, by: uplink, batch, &deliveries, &tracer)
+    deliverOut(&header, by: uplink, batch, &deliveries, &tracer)
     return 1
   }
 
   private mutating func toEveryUplink(
-    _ header: FrameHeader, _ usable: UInt32, _ batch: borrowing FrameBatch,
+    _ header: inout FrameHeader, _ usable: UInt32, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) -> Int {
     var copies = 0
     for position in plan.uplinks.indices where usable & (1 << UInt32(position)) != 0 {
       let uplink = plan.uplinks[position]
       tracer.record(.teamSelected(uplink: uplink))
-      deliverOut(header, by: uplink, batch, &deliveries, &tracer)
+      deliverOut(&header, by: uplink, batch, &deliveries, &tracer)
       copies += 1
     }
     return copies

@@ -36,7 +36,9 @@ extension Switch {
     if verdict.isDrop { return false }
     if verdict.isTag {
       if let cos = verdict.cos {
-        header.tag = VLANTag(vlan: header.tag.vlan, priority: cos)
+        // Drop eligibility stays.
+        header.tag = VLANTag(
+          controlInformation: header.tag.controlInformation & 0x1FFF | UInt16(cos) << 13)
         header.isPriorityMarked = true
       }
       if let dscp = verdict.dscp { header.rewrite = Rewrite(dscp: dscp) }

@@ -5,6 +5,7 @@
 //   ForwardingModel+VLAN        admission, private VLANs, tags
 //   ForwardingModel+Security    addresses, MAC changes, forged transmits, MAC learning
 //   ForwardingModel+Audience    who gets what goes to many: multicast, promiscuous mode, reverse path
+//   ModelRules                  filters and marks
 //   ForwardingModel+Teams       which uplink
 //   ForwardingModel+Changes     time, links, nics, configuration
 //   ForwardingModel+Counters    what each port counts
@@ -43,17 +44,28 @@ struct ForwardingModel {
     if frame.source == 0 || frame.source >> 40 & 1 == 1 { throw ModelRefusal(.malformed) }
     if frame.bytes.count - 14 > 1_500 { throw ModelRefusal(.oversize) }
     let tag = try admit(frame, at: ingress)
+    var frame = frame
+    if frame.vlan == nil { frame.priority = 0 }
     switch ingress.kind {
     case .vm:
       if ingress.blocksBPDU && Self.isBPDU(frame.destination) { throw ModelRefusal(.bpduFiltered) }
       try judgeSource(of: frame)
+      frame = try filterIn(frame, tag)
       try learn(frame, tag)
       return try frame.isGroup ? spreadFromVM(frame, tag) : unicastFromVM(frame, tag)
     case .uplink, .absent:
       if let reason = Self.reservedReason(frame.destination) { throw ModelRefusal(reason) }
+      frame = try filterIn(frame, tag)
       guard isFromOutside(frame, tag) else { return try reflect(frame, tag) }
       return try frame.isGroup ? spreadFromUplink(frame, tag) : unicastFromUplink(frame, tag)
     }
+  }
+
+  private func filterIn(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal) -> ModelFrame {
+    guard let passed = filtered(frame, tag, ports[frame.ingress].ingressRules) else {
+      throw ModelRefusal(.ingressFilter)
+    }
+    return passed
   }
 
   private static func isBPDU(_ destination: UInt64) -> Bool {
@@ -165,8 +177,10 @@ struct ForwardingModel {
     let port = ports[index]
     if let reason = egressReason(tag, port) {
       outcome.drops.append(ModelDrop(reason: reason, port: index, isIngress: false))
+    } else if let passed = filtered(frame, tag, port.egressRules) {
+      outcome.deliveries.append(delivery(of: passed, tag, at: index))
     } else {
-      outcome.deliveries.append(delivery(of: frame, tag, at: index))
+      outcome.drops.append(ModelDrop(reason: .egressFilter, port: index, isIngress: false))
     }
   }
 

@@ -68,6 +68,8 @@ struct RandomSwitches {
       port.team = number(below: 3)
     }
     port.nic.address = port.mac
+    port.ingressRules = rules()
+    port.egressRules = rules()
     port.isBlocked = chance(4)
     port.isFenced = chance(4)
     return port
@@ -88,7 +90,8 @@ struct RandomSwitches {
   /// One field of a port changed, or all of them.
   mutating func change(_ port: inout ModelPort, at index: Int) {
     let new = self.port(index)
-    switch number(below: 8) {
+    switch number(below: 9) {
+    case 6: (port.ingressRules, port.egressRules) = (new.ingressRules, new.egressRules)
     case 0: port.vlan = new.vlan
     case 1: port.team = new.team
     case 2: port.allowsForged = new.allowsForged

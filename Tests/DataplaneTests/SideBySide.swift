@@ -74,16 +74,16 @@ final class SideBySide {
   private func sendFrame() {
     let frame = random.frame(model.ports)
     event = "frame \(frame)"
-    let tag = frame.vlan.map { VLANTag(vlan: $0, priority: frame.priority) } ?? .none
-    var tracer = RecordingTracer()
-    let sent = net.send(frame.bytes, at: frame.ingress, tag: tag, tracer: &tracer)
-    let deliveries = sent.map { one in
-      ModelDelivery(
-        port: one.port, vlan: one.tag.isPresent ? one.tag.vlan : nil, priority: one.tag.priority)
+    let tag = frame.vlan.map {
+      VLANTag(
+        controlInformation: UInt16(frame.priority >> 1) << 13
+          | UInt16(frame.priority & 1) << 12 | $0)
     }
+    var tracer = RecordingTracer()
+    _ = net.send(frame.bytes, at: frame.ingress, tag: tag ?? .none, tracer: &tracer)
     let expected = model.forward(frame)
     model.count(frame, expected)
-    compare(deliveries, expected.deliveries, "deliveries")
+    compare(net.handed(), expected.deliveries, "deliveries")
     compare(Self.drops(tracer), expected.drops, "drops")
   }
 

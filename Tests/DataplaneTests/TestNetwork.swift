@@ -4,6 +4,7 @@
 import Base
 import Dataplane
 import FrameMemory
+import Tables
 import Testing
 import Wire
 
@@ -32,6 +33,7 @@ final class TestNetwork {
   var ports: [PortPlan]
   var teams: [TeamPlan]
   var vlanSets: [VLANSet]
+  var ruleSets: [[FilterRule]] = []
   var addresses: [IPAddress] = []
   var mtu = 1500
 

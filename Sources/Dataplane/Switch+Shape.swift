@@ -124,6 +124,13 @@ extension Switch {
     if direction == .ingress {
       switchFromVM(header, policy, batch, &deliveries, context, &tracer)
     } else {
+      // The guest's address and the private VLANs may have changed while it waited.
+      if states[port.index].isReceiveDisabled {
+        return drop(.macChange, at: port, .egress, &tracer)
+      }
+      if plan.hasPrivateVLANs, let reason = plan.privateVLANReason(header.tag.vlan, policy) {
+        return drop(reason, at: port, .egress, &tracer)
+      }
       hand(header, policy, to: port, &deliveries, &tracer)
     }
   }
@@ -147,7 +154,7 @@ extension Switch {
       for direction in [Direction.ingress, .egress] {
         let queue = Self.queue(port, direction)
         if let shape = shape(of: port, direction) {
-          if old.isShaped(port, direction) {
+          if old.isShaped(port, direction, id: plan.ports[index].id) {
             shapers[queue].setShape(shape, now: now)
           } else {
             shapers[queue] = Shaper(shape, now: now)
@@ -160,8 +167,9 @@ extension Switch {
 }
 
 extension SwitchPlan {
-  fileprivate func isShaped(_ port: PortIndex, _ direction: Direction) -> Bool {
-    guard port.index < ports.count else { return false }
+  /// Whether the same port was shaped.
+  fileprivate func isShaped(_ port: PortIndex, _ direction: Direction, id: UInt32) -> Bool {
+    guard port.index < ports.count, ports[port.index].id == id else { return false }
     let policy = ports[port.index]
     return (direction == .ingress ? policy.ingressShape : policy.egressShape) != 0
   }

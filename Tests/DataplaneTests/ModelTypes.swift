@@ -79,12 +79,14 @@ struct ModelPort: Equatable {
   var team = 0
   var ingressRules: [ModelRule] = []
   var egressRules: [ModelRule] = []
+  var ingressShape: ModelShape?
+  var egressShape: ModelShape?
   // What is not configuration:
   var nic = ModelNIC()
   var isAttached = false
   var isLinkUp = false
   var isLinkKnown = false
-  var usableAtMilliseconds = 0
+  var usableAtNanoseconds = 0
 }
 
 struct ModelFrame: CustomStringConvertible {

@@ -4,6 +4,7 @@ import Base
 import Dataplane
 import FrameMemory
 import Tables
+import Testing
 import Wire
 
 extension TestNetwork {
@@ -11,6 +12,7 @@ extension TestNetwork {
   func apply(_ model: ForwardingModel) {
     vlanSets = []
     ruleSets = []
+    shapes = []
     ports = model.ports.enumerated().map { plan($1, at: $0, model.privateVLANs) }
     let uplinkPorts = ports.indices.filter { ports[$0].kind == .uplink }
     let table = model.privateVLANs.sorted { $0.key < $1.key }.map { vlan, row in
@@ -19,7 +21,7 @@ extension TestNetwork {
     let whole = SwitchPlan(
       revision: 1, mtu: mtu, ports: ports, teams: model.teams.map { Self.plan($0) },
       vlanSets: vlanSets, uplinks: uplinkPorts.map { PortIndex($0) }, privateVLANs: table,
-      ruleSets: ruleSets)
+      ruleSets: ruleSets, shapes: shapes)
     _ = network.apply(whole, now: now)
   }
 
@@ -67,6 +69,8 @@ extension TestNetwork {
     plan.trunkSlot = UInt16(index)
     plan.ingressRules = add(port.ingressRules)
     plan.egressRules = add(port.egressRules)
+    plan.ingressShape = add(port.ingressShape)
+    plan.egressShape = add(port.egressShape)
     switch port.vlan {
     case .none: break
     case .access(let vlan):
@@ -86,6 +90,24 @@ extension TestNetwork {
     guard !rules.isEmpty else { return 0 }
     ruleSets.append(rules.map(FilterRule.init))
     return UInt16(ruleSets.count)
+  }
+
+  private func add(_ shape: ModelShape?) -> UInt16 {
+    guard let shape else { return 0 }
+    shapes.append(
+      TrafficShape(
+        averageBitsPerSecond: UInt64(shape.average), peakBitsPerSecond: UInt64(shape.peak),
+        burstBytes: UInt64(shape.burstBytes)))
+    return UInt16(shapes.count)
+  }
+
+  /// What comes out of the shapers now.
+  func produce(_ tracer: inout RecordingTracer) -> [ModelDelivery] {
+    produced.removeAll()
+    deliveries.removeAll()
+    let isMore = network.produce(into: &produced, &deliveries, now: now, tracer: &tracer)
+    #expect(!isMore)
+    return handed()
   }
 
   /// What was handed over at the last call.

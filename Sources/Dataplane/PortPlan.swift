@@ -84,6 +84,10 @@ public struct PortPlan: Equatable, Sendable, BitwiseCopyable {
   @inline(__always)
   var hasEgressStages: Bool { egressRules | egressShape != 0 }
 
+  /// Frames leave by the port without a further look.
+  @inline(__always)
+  var isPlainEgress: Bool { !isBlocked && !isFenced && !hasEgressStages }
+
   /// Frames may pass, as far as the plan says.
   var isOpen: Bool { !isBlocked && !isFenced }
 

@@ -20,6 +20,10 @@ struct PortState: Sendable, BitwiseCopyable {
   var hearsAllMulticast = true
   /// Nobody knows which multicast addresses the nic listens to, or they are too many.
   var hasUnknownGroups = true
+  /// Frames may leave by the port, as far as its state says.
+  @inline(__always)
+  var isOpen: Bool { isAttached && !isReceiveDisabled }
+
   /// The uplink depends on the frame, not on the port alone.
   var hasTeamPerFrame = false
   /// The source address of an ordinary frame; broadcast, which no frame has, when there is none.

@@ -23,24 +23,27 @@ extension Switch {
 
   /// Notes the VLAN and, from ARP and neighbour discovery, the address that a guest uses.
   @inline(__always)
-  mutating func note(_ header: inout FrameHeader, _ port: PortPlan, _ bytes: RawSpan) {
+  mutating func note(_ header: inout FrameHeader, _ bytes: RawSpan) {
     let vlan = header.tag.vlan
-    if port.vlanMode == .trunk, states[header.ingress.index].lastVLAN != vlan {
+    if plan.ports[header.ingress.index].vlanMode == .trunk,
+      states[header.ingress.index].lastVLAN != vlan
+    {
       states[header.ingress.index].lastVLAN = vlan
-      if !trunkVLANs[Int(port.trunkSlot)].contains(vlan) { noteGroupVLAN(vlan, header.ingress) }
-      trunkVLANs[Int(port.trunkSlot)].insert(vlan)
+      let slot = Int(plan.ports[header.ingress.index].trunkSlot)
+      if !trunkVLANs[slot].contains(vlan) { noteGroupVLAN(vlan, header.ingress) }
+      trunkVLANs[slot].insert(vlan)
     }
     // Only ARP, and IPv6 with ICMPv6 right behind its header, can claim an address.
     guard
       header.etherType == 0x0806
         || (header.etherType == 0x86DD && bytes.byteCount > 54 && bytes.byte(20) == 58)
     else { return }
-    noteAddress(&header, vlan, port, bytes)
+    noteAddress(&header, vlan, bytes)
   }
 
   @inline(never)
   private mutating func noteAddress(
-    _ header: inout FrameHeader, _ vlan: UInt16, _ port: PortPlan, _ bytes: RawSpan
+    _ header: inout FrameHeader, _ vlan: UInt16, _ bytes: RawSpan
   ) {
     guard header.source == states[header.ingress.index].address,
       let claim = AddressClaim(bytes)

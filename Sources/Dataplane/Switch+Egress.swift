@@ -12,35 +12,55 @@ extension Switch {
     _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
     tracer.record(.leaving(port: port))
-    let egress = plan.ports[port.index]
-    guard states[port.index].isAttached else {
-      return drop(.portDown, at: port, .egress, &tracer)
-    }
-    if egress.isBlocked { return drop(.portBlocked, at: port, .egress, &tracer) }
-    if egress.isFenced { return drop(.portFenced, at: port, .egress, &tracer) }
-    if states[port.index].isReceiveDisabled {
-      return drop(.macChange, at: port, .egress, &tracer)
-    }
-    if plan.hasPrivateVLANs, let reason = plan.privateVLANReason(header.tag.vlan, egress) {
+    guard states[port.index].isOpen, plan.ports[port.index].isPlainEgress, !plan.hasPrivateVLANs
+    else { return deliverWithCare(&header, to: port, batch, &deliveries, &tracer) }
+    hand(&header, to: port, &deliveries, &tracer)
+  }
+
+  /// The same for a port that takes nothing now, or has policies of its own.
+  @inline(never)
+  private mutating func deliverWithCare(
+    _ header: inout FrameHeader, to port: PortIndex, _ batch: borrowing FrameBatch,
+    _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
+  ) {
+    if let reason = egressReason(&header, port) {
       return drop(reason, at: port, .egress, &tracer)
     }
-    if egress.hasEgressStages {
-      return deliverThroughStages(&header, egress, to: port, batch, &deliveries, &tracer)
+    if plan.ports[port.index].hasEgressStages {
+      return deliverThroughStages(&header, to: port, batch, &deliveries, &tracer)
     }
-    hand(&header, egress, to: port, &deliveries, &tracer)
+    hand(&header, to: port, &deliveries, &tracer)
+  }
+
+  /// Why a port does not get a frame, whatever its filter and shaper say; nil when it may.
+  mutating func egressReason(_ header: inout FrameHeader, _ port: PortIndex) -> DropReason? {
+    if !states[port.index].isAttached { return .portDown }
+    if plan.ports[port.index].isBlocked { return .portBlocked }
+    if plan.ports[port.index].isFenced { return .portFenced }
+    if states[port.index].isReceiveDisabled { return .macChange }
+    return plan.hasPrivateVLANs
+      ? plan.privateVLANReason(header.tag.vlan, plan.ports[port.index]) : nil
   }
 
   /// Hands a frame to a port's attachment, with the tag that it goes out with.
   @inline(__always)
   mutating func hand(
-    _ header: inout FrameHeader, _ egress: PortPlan, to port: PortIndex,
-    _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
+    _ header: inout FrameHeader, to port: PortIndex, _ deliveries: inout DeliveryList,
+    _ tracer: inout some Tracer
   ) {
-    let out = egress.outerTag(of: header)
+    let out = outerTag(&header, port)
     deliveries.append(frame: header.index, to: port, tag: out, rewrite: header.rewrite)
     counters[port.index].egress.count(header.kind, bytes: header.byteCount)
     sums.delivered &+= 1
     tracer.record(.delivered(port: port, tag: out))
+  }
+
+  /// The tag of a frame that leaves by a port. VLAN 0 is untagged everywhere, and a priority tag alone
+  /// does not cross the switch, unless a filter rule has marked the frame.
+  @inline(__always)
+  private mutating func outerTag(_ header: inout FrameHeader, _ port: PortIndex) -> VLANTag {
+    plan.ports[port.index].vlanMode == .trunk
+      && (header.tag.vlan != 0 || header.isPriorityMarked) ? header.tag : .none
   }
 
   /// Hands a frame to an uplink, if that carries its VLAN.
@@ -104,15 +124,6 @@ extension Switch {
     counters[port.index].ingress.packetsUnicast &+= count
     var tracer = NullTracer()
     for _ in 0..<count { drop(reason, at: port, .ingress, &tracer) }
-  }
-}
-
-extension PortPlan {
-  /// The tag of a frame that leaves by this port. VLAN 0 is untagged everywhere, and a priority tag alone
-  /// does not cross the switch, unless a filter rule has marked the frame.
-  @inline(__always)
-  func outerTag(of header: FrameHeader) -> VLANTag {
-    vlanMode == .trunk && (header.tag.vlan != 0 || header.isPriorityMarked) ? header.tag : .none
   }
 }
 

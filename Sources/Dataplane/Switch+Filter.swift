@@ -36,7 +36,9 @@ extension Switch {
     if verdict.isDrop { return false }
     if verdict.isTag {
       if let cos = verdict.cos {
-        header.tag = VLANTag(vlan: header.tag.vlan, priority: cos)
+        // Drop eligibility stays.
+        header.tag = VLANTag(
+          controlInformation: header.tag.controlInformation & 0x1FFF | UInt16(cos) << 13)
         header.isPriorityMarked = true
       }
       if let dscp = verdict.dscp { header.rewrite = Rewrite(dscp: dscp) }
@@ -54,10 +56,11 @@ extension Switch {
   /// Filter, then shaper, on the way into the switch. False when the frame was dropped or waits.
   @inline(never)
   mutating func passesIngressStages(
-    _ header: inout FrameHeader, _ port: PortPlan, _ batch: borrowing FrameBatch,
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch,
     _ context: BatchContext, _ tracer: inout some Tracer
   ) -> Bool {
     let ingress = header.ingress
+    let port = plan.ports[ingress.index]
     if port.ingressRules != 0,
       !passesFilter(&header, port.ingressRules, at: ingress, .ingress, batch, &tracer)
     {
@@ -72,10 +75,11 @@ extension Switch {
   /// Filter, then shaper, on the way out of the switch; then on to `hand`.
   @inline(never)
   mutating func deliverThroughStages(
-    _ header: inout FrameHeader, _ egress: PortPlan, to port: PortIndex,
+    _ header: inout FrameHeader, to port: PortIndex,
     _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
+    let egress = plan.ports[port.index]
     var header = header
     if egress.egressRules != 0,
       !passesFilter(&header, egress.egressRules, at: port, .egress, batch, &tracer)
@@ -88,6 +92,6 @@ extension Switch {
     {
       return
     }
-    hand(&header, egress, to: port, &deliveries, &tracer)
+    hand(&header, to: port, &deliveries, &tracer)
   }
 }

@@ -10,7 +10,7 @@ extension Switch {
   /// lookup.
   @inline(__always)
   mutating func fromUplink(
-    _ header: inout FrameHeader, _ port: PortPlan, _ batch: borrowing FrameBatch,
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
   ) {
     if header.destination.isReserved {
@@ -24,8 +24,8 @@ extension Switch {
       return drop(.beacon, at: header.ingress, .ingress, &tracer)
     }
 
-    if port.hasIngressStages {
-      guard passesIngressStages(&header, port, batch, context, &tracer) else { return }
+    if plan.ports[header.ingress.index].hasIngressStages {
+      guard passesIngressStages(&header, batch, context, &tracer) else { return }
     }
     tracer.record(.admitted(port: header.ingress))
     let bytes = batch.bytes(of: Int(header.index))

@@ -9,37 +9,41 @@ extension Switch {
   /// Source address, ingress filter and ingress shaping; then on to `switchFromVM`.
   @inline(__always)
   mutating func fromVM(
-    _ header: inout FrameHeader, _ port: PortPlan, _ batch: borrowing FrameBatch,
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
   ) {
-    if header.kind == .multicast, port.blocksBPDU, header.destination.isSpanningTree {
+    if header.kind == .multicast, plan.ports[header.ingress.index].blocksBPDU,
+      header.destination.isSpanningTree
+    {
       return drop(.bpduFiltered, at: header.ingress, .ingress, &tracer)
     }
     if header.source != states[header.ingress.index].expectedSource {
-      guard maySend(from: header.source, header.ingress, port) else {
+      guard maySend(from: header.source, header.ingress) else {
         return drop(.forgedTransmit, at: header.ingress, .ingress, &tracer)
       }
     }
 
-    if port.hasIngressStages {
-      guard passesIngressStages(&header, port, batch, context, &tracer) else { return }
+    if plan.ports[header.ingress.index].hasIngressStages {
+      guard passesIngressStages(&header, batch, context, &tracer) else { return }
     }
-    switchFromVM(&header, port, batch, &deliveries, context, &tracer)
+    switchFromVM(&header, batch, &deliveries, context, &tracer)
   }
 
   /// Learning and notes; then on to the lookup. A frame that waited in the ingress shaper goes on here.
   @inline(__always)
   mutating func switchFromVM(
-    _ header: inout FrameHeader, _ port: PortPlan, _ batch: borrowing FrameBatch,
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
   ) {
-    if port.learnsMACs, header.source != states[header.ingress.index].address {
-      guard learn(&header, port, context, &tracer) else {
+    if plan.ports[header.ingress.index].learnsMACs,
+      header.source != states[header.ingress.index].address
+    {
+      guard learn(&header, context, &tracer) else {
         return drop(.macLimit, at: header.ingress, .ingress, &tracer)
       }
     }
     tracer.record(.admitted(port: header.ingress))
-    note(&header, port, batch.bytes(of: Int(header.index)))
+    note(&header, batch.bytes(of: Int(header.index)))
     switch header.kind {
     case .unicast: forwardUnicast(&header, batch, &deliveries, context, &tracer)
     case .multicast, .broadcast: replicateFromVM(&header, batch, &deliveries, context, &tracer)
@@ -49,30 +53,32 @@ extension Switch {
   /// Learns a source address behind a port; false when the limit says that the frame is to be dropped.
   @inline(__always)
   private mutating func learn(
-    _ header: inout FrameHeader, _ port: PortPlan, _ context: BatchContext,
+    _ header: inout FrameHeader, _ context: BatchContext,
     _ tracer: inout some Tracer
   ) -> Bool {
     let key = MACKey(header.source, vlan: header.vlan)
     let isKnown = macs.refresh(
       key, port: header.ingress.rawValue, nowSeconds: context.seconds)
-    return isKnown || learnNew(&header, port, context, &tracer)
+    return isKnown || learnNew(&header, context, &tracer)
   }
 
   /// Learns an address that was not known here. One that belongs to a port by the plan is nobody else's,
   /// and passes unlearned.
   @inline(never)
   private mutating func learnNew(
-    _ header: inout FrameHeader, _ port: PortPlan, _ context: BatchContext,
+    _ header: inout FrameHeader, _ context: BatchContext,
     _ tracer: inout some Tracer
   ) -> Bool {
     if entry(of: header.source, &header, context)?.kind == .static { return true }
-    if macs.dynamicCount(ofPort: header.ingress.rawValue) >= Int(port.macLimit) {
-      return port.forwardsBeyondLimit
+    if macs.dynamicCount(ofPort: header.ingress.rawValue)
+      >= Int(plan.ports[header.ingress.index].macLimit)
+    {
+      return plan.ports[header.ingress.index].forwardsBeyondLimit
     }
     let result = macs.learn(
       MACKey(header.source, vlan: header.vlan), port: header.ingress.rawValue,
       nowSeconds: context.seconds)
-    if result == .full { return port.forwardsBeyondLimit }
+    if result == .full { return plan.ports[header.ingress.index].forwardsBeyondLimit }
     tracer.record(.learned(header.source, vlan: header.vlan, port: header.ingress))
     return true
   }

@@ -48,7 +48,8 @@ extension Switch {
   /// Where the nic cannot be looked at and has one address by policy, the guest's own frames tell it: three
   /// in a row from one other address, so that a single forged frame changes nothing.
   @inline(never)
-  mutating func maySend(from source: MACAddress, _ port: PortIndex, _ policy: PortPlan) -> Bool {
+  mutating func maySend(from source: MACAddress, _ port: PortIndex) -> Bool {
+    let policy = plan.ports[port.index]
     if !states[port.index].nic.isObserved, !policy.allowsForgedTransmits {
       inferAddress(source, port)
     }

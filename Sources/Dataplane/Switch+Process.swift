@@ -142,10 +142,10 @@ extension Switch {
     header.tag = frame.tag.moved(toVLAN: vlan)
     header.vlan = plan.lookupVLAN(of: vlan)
     if port.kind == .vm {
-      fromVM(&header, port, batch, &deliveries, context, &tracer)
+      fromVM(&header, batch, &deliveries, context, &tracer)
     } else {
       header.uplinkBit = 1 << UInt32(port.team)
-      fromUplink(&header, port, batch, &deliveries, context, &tracer)
+      fromUplink(&header, batch, &deliveries, context, &tracer)
     }
   }
 

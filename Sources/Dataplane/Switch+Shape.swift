@@ -118,14 +118,16 @@ extension Switch {
     header.tag = frame.tag
     header.vlan = plan.lookupVLAN(of: frame.tag.vlan)
     header.note = note
-    let policy = plan.ports[port.index]
-    if policy.isBlocked { return drop(.portBlocked, at: port, direction, &tracer) }
-    if policy.isFenced { return drop(.portFenced, at: port, direction, &tracer) }
-    if direction == .ingress {
-      switchFromVM(&header, policy, batch, &deliveries, context, &tracer)
-    } else {
-      hand(&header, policy, to: port, &deliveries, &tracer)
+    // What may have changed while it waited.
+    guard direction == .ingress else {
+      if let reason = egressReason(&header, port) {
+        return drop(reason, at: port, .egress, &tracer)
+      }
+      return hand(&header, to: port, &deliveries, &tracer)
     }
+    if plan.ports[port.index].isBlocked { return drop(.portBlocked, at: port, .ingress, &tracer) }
+    if plan.ports[port.index].isFenced { return drop(.portFenced, at: port, .ingress, &tracer) }
+    switchFromVM(&header, batch, &deliveries, context, &tracer)
   }
 
   /// Drops what waits at a port that is gone, or that carries another VLAN now.
@@ -147,7 +149,7 @@ extension Switch {
       for direction in [Direction.ingress, .egress] {
         let queue = Self.queue(port, direction)
         if let shape = shape(of: port, direction) {
-          if old.isShaped(port, direction) {
+          if old.isShaped(port, direction, id: plan.ports[index].id) {
             shapers[queue].setShape(shape, now: now)
           } else {
             shapers[queue] = Shaper(shape, now: now)
@@ -160,8 +162,9 @@ extension Switch {
 }
 
 extension SwitchPlan {
-  fileprivate func isShaped(_ port: PortIndex, _ direction: Direction) -> Bool {
-    guard port.index < ports.count else { return false }
+  /// Whether the same port was shaped.
+  fileprivate func isShaped(_ port: PortIndex, _ direction: Direction, id: UInt32) -> Bool {
+    guard port.index < ports.count, ports[port.index].id == id else { return false }
     let policy = ports[port.index]
     return (direction == .ingress ? policy.ingressShape : policy.egressShape) != 0
   }

@@ -1,15 +1,15 @@
 // What happens to the model's switch between frames: time, links, attachments, nics, configuration.
 
 extension ForwardingModel {
-  mutating func advance(milliseconds count: Int) {
-    milliseconds += count
+  mutating func advance(nanoseconds count: Int) {
+    nanoseconds += count
     learned = learned.filter { seconds - $0.value.seconds <= 300 }
   }
 
   mutating func setLink(_ uplink: Int, isUp: Bool) {
     let port = ports[uplink]
     guard !port.isLinkKnown || port.isLinkUp != isUp else { return }
-    ports[uplink].usableAtMilliseconds = milliseconds + (port.isLinkKnown ? 100 : 0)
+    ports[uplink].usableAtNanoseconds = nanoseconds + (port.isLinkKnown ? 100_000_000 : 0)
     ports[uplink].isLinkKnown = true
     ports[uplink].isLinkUp = isUp
   }
@@ -17,6 +17,7 @@ extension ForwardingModel {
   mutating func setAttached(_ port: Int, _ isAttached: Bool) {
     guard ports[port].isAttached != isAttached else { return }
     ports[port].isAttached = isAttached
+    if !isAttached && ports[port].kind == .vm { dropWaiting(at: port) }
     if !isAttached, ports[port].kind == .uplink {
       ports[port].isLinkKnown = false
       ports[port].isLinkUp = false
@@ -47,6 +48,7 @@ extension ForwardingModel {
       if old[index].kind == new[index].kind && old[index].id == new[index].id {
         keep(old[index], at: index)
       } else {
+        dropWaiting(at: index)
         reset.append(index)
         counters[index] = ModelCounters()
         ports[index].nic = ModelNIC(address: new[index].mac)
@@ -54,6 +56,7 @@ extension ForwardingModel {
       }
     }
     forgetOwned()
+    settleShapers(old)
     return reset
   }
 
@@ -62,11 +65,12 @@ extension ForwardingModel {
     ports[index].isAttached = before.isAttached
     ports[index].isLinkUp = before.isLinkUp
     ports[index].isLinkKnown = before.isLinkKnown
-    ports[index].usableAtMilliseconds = before.usableAtMilliseconds
+    ports[index].usableAtNanoseconds = before.usableAtNanoseconds
     ports[index].nic = before.nic
     // Nothing can be told from the frames of a guest that may send from any address.
     let tellsNothing = ports[index].allowsForged || ports[index].mac != before.mac
     if !before.nic.isObserved && tellsNothing { ports[index].nic.address = ports[index].mac }
+    if before.vlan != ports[index].vlan { dropWaiting(at: index) }
     let forgets = before.vlan != ports[index].vlan || (before.learns && !ports[index].learns)
     if forgets { flush(index) }
   }

@@ -59,7 +59,6 @@ extension ModelTraffic {
 
 extension ForwardingModel {
   mutating func count(_ frame: ModelFrame, _ outcome: ModelOutcome) {
-    counters[frame.ingress].ingress.count(frame)
     for delivery in outcome.deliveries { counters[delivery.port].egress.count(frame) }
     for drop in outcome.drops { counters[drop.port].drop(drop) }
   }

@@ -3,7 +3,7 @@
 extension ForwardingModel {
   /// The uplinks with a link that have waited for the up-delay.
   var readyUplinks: Set<Int> {
-    linkedUplinks.filter { ports[$0].usableAtMilliseconds <= milliseconds }
+    linkedUplinks.filter { ports[$0].usableAtNanoseconds <= nanoseconds }
   }
 
   private var linkedUplinks: Set<Int> {
@@ -18,7 +18,7 @@ extension ForwardingModel {
     let ready = readyUplinks
     for team in teams where ready.isDisjoint(with: team.members) {
       for uplink in linkedUplinks.intersection(team.members) {
-        ports[uplink].usableAtMilliseconds = milliseconds
+        ports[uplink].usableAtNanoseconds = nanoseconds
       }
     }
   }

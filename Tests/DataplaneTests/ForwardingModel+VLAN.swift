@@ -53,10 +53,13 @@ extension ForwardingModel {
     }
   }
 
-  /// Trunks and uplinks send tags, but never one for VLAN 0; the priority is that of the frame.
+  /// Trunks and uplinks send tags, but one for VLAN 0 only when a rule has given the priority.
   func delivery(of frame: ModelFrame, _ tag: UInt16, at port: Int) -> ModelDelivery {
-    guard case .trunk = ports[port].vlan, tag != 0 else { return ModelDelivery(port: port) }
-    return ModelDelivery(
-      port: port, vlan: tag, priority: frame.vlan == nil ? 0 : frame.priority)
+    var delivery = ModelDelivery(port: port, dscp: frame.dscp)
+    if ports[port].vlan.isTrunk && (tag != 0 || frame.isPriorityMarked) {
+      delivery.vlan = tag
+      delivery.priority = frame.priority
+    }
+    return delivery
   }
 }

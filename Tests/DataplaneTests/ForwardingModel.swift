@@ -5,6 +5,8 @@
 //   ForwardingModel+VLAN        admission, private VLANs, tags
 //   ForwardingModel+Security    addresses, MAC changes, forged transmits, MAC learning
 //   ForwardingModel+Audience    who gets what goes to many: multicast, promiscuous mode, reverse path
+//   ModelRules                  filters and marks
+//   ForwardingModel+Shaping     token buckets and queues
 //   ForwardingModel+Teams       which uplink
 //   ForwardingModel+Changes     time, links, nics, configuration
 //   ForwardingModel+Counters    what each port counts
@@ -16,12 +18,16 @@ struct ForwardingModel {
   var teams: [ModelTeam]
   var privateVLANs: [UInt16: ModelPrivateVLAN] = [:]
   var learned: [ModelAddress: ModelPlace] = [:]
-  var milliseconds = 1_000_000
+  var nanoseconds = 15_258_790 * 65_536
   /// The uplink of each VM port, as told: that choice is judged apart.
   var selected: [Int: Int] = [:]
   var counters: [ModelCounters] = []
+  var buckets: [ModelQueueID: ModelBuckets] = [:]
+  var queues: [ModelQueueID: ModelQueue] = [:]
+  /// How many times a queue began to wait.
+  var turns = 0
 
-  var seconds: Int { milliseconds / 1_000 }
+  var seconds: Int { nanoseconds / 1_000_000_000 }
 
   /// What becomes of a frame.
   mutating func forward(_ frame: ModelFrame) -> ModelOutcome {
@@ -43,17 +49,35 @@ struct ForwardingModel {
     if frame.source == 0 || frame.source >> 40 & 1 == 1 { throw ModelRefusal(.malformed) }
     if frame.bytes.count - 14 > 1_500 { throw ModelRefusal(.oversize) }
     let tag = try admit(frame, at: ingress)
+    var frame = frame
+    if frame.vlan == nil { frame.priority = 0 }
     switch ingress.kind {
     case .vm:
       if ingress.blocksBPDU && Self.isBPDU(frame.destination) { throw ModelRefusal(.bpduFiltered) }
       try judgeSource(of: frame)
-      try learn(frame, tag)
-      return try frame.isGroup ? spreadFromVM(frame, tag) : unicastFromVM(frame, tag)
+      frame = try filterIn(frame, tag)
+      var outcome = ModelOutcome()
+      let id = ModelQueueID(port: frame.ingress, isIngress: true)
+      return passesShaper(frame, tag, id, &outcome) ? try fromVM(frame, tag) : outcome
     case .uplink, .absent:
       if let reason = Self.reservedReason(frame.destination) { throw ModelRefusal(reason) }
+      frame = try filterIn(frame, tag)
       guard isFromOutside(frame, tag) else { return try reflect(frame, tag) }
       return try frame.isGroup ? spreadFromUplink(frame, tag) : unicastFromUplink(frame, tag)
     }
+  }
+
+  /// Behind the ingress shaper.
+  mutating func fromVM(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal) -> ModelOutcome {
+    try learn(frame, tag)
+    return try frame.isGroup ? spreadFromVM(frame, tag) : unicastFromVM(frame, tag)
+  }
+
+  private func filterIn(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal) -> ModelFrame {
+    guard let passed = filtered(frame, tag, ports[frame.ingress].ingressRules) else {
+      throw ModelRefusal(.ingressFilter)
+    }
+    return passed
   }
 
   private static func isBPDU(_ destination: UInt64) -> Bool {
@@ -71,7 +95,7 @@ struct ForwardingModel {
 
   // MARK: - From a VM
 
-  private func unicastFromVM(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
+  private mutating func unicastFromVM(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
     -> ModelOutcome
   {
     var outcome = ModelOutcome()
@@ -89,7 +113,7 @@ struct ForwardingModel {
     return outcome
   }
 
-  private func spreadFromVM(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
+  private mutating func spreadFromVM(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
     -> ModelOutcome
   {
     var outcome = ModelOutcome()
@@ -100,7 +124,7 @@ struct ForwardingModel {
   }
 
   /// The copy, or the copies, for the physical network.
-  private func leave(
+  private mutating func leave(
     _ frame: ModelFrame, _ tag: UInt16, unlessReached reason: DropReason?,
     _ outcome: inout ModelOutcome
   ) throws(ModelRefusal) {
@@ -123,7 +147,7 @@ struct ForwardingModel {
 
   // MARK: - From an uplink
 
-  private func unicastFromUplink(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
+  private mutating func unicastFromUplink(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
     -> ModelOutcome
   {
     var audience = watchers(of: frame, tag)
@@ -138,7 +162,7 @@ struct ForwardingModel {
     return outcome
   }
 
-  private func spreadFromUplink(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
+  private mutating func spreadFromUplink(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
     -> ModelOutcome
   {
     let (audience, reason) = audience(of: frame, tag, withoutPorts: .vlanMismatch)
@@ -149,7 +173,9 @@ struct ForwardingModel {
   }
 
   /// Our own frame has come back: only promiscuous ports may see it.
-  private func reflect(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal) -> ModelOutcome {
+  private mutating func reflect(_ frame: ModelFrame, _ tag: UInt16) throws(ModelRefusal)
+    -> ModelOutcome
+  {
     let watching = watchers(of: frame, tag).filter { !ports[$0].checksPromiscuous }
     if watching.isEmpty { throw ModelRefusal(.sourceIsLocal) }
     var outcome = ModelOutcome()
@@ -159,24 +185,28 @@ struct ForwardingModel {
 
   // MARK: - At the egress port
 
-  private func copy(
+  private mutating func copy(
     _ frame: ModelFrame, _ tag: UInt16, to index: Int, _ outcome: inout ModelOutcome
   ) {
     let port = ports[index]
     if let reason = egressReason(tag, port) {
       outcome.drops.append(ModelDrop(reason: reason, port: index, isIngress: false))
+    } else if let passed = filtered(frame, tag, port.egressRules) {
+      let id = ModelQueueID(port: index, isIngress: false)
+      guard passesShaper(passed, tag, id, &outcome) else { return }
+      outcome.deliveries.append(delivery(of: passed, tag, at: index))
     } else {
-      outcome.deliveries.append(delivery(of: frame, tag, at: index))
+      outcome.drops.append(ModelDrop(reason: .egressFilter, port: index, isIngress: false))
     }
   }
 
-  private func egressReason(_ tag: UInt16, _ port: ModelPort) -> DropReason? {
+  func egressReason(_ tag: UInt16, _ port: ModelPort) -> DropReason? {
     if let reason = closedReason(port) { return reason }
     if port.kind == .vm && isReceiveDisabled(port) { return .macChange }
     return port.kind == .vm && isIsolated(tag, from: port) ? .pvlanIsolation : nil
   }
 
-  private func closedReason(_ port: ModelPort) -> DropReason? {
+  func closedReason(_ port: ModelPort) -> DropReason? {
     if !port.isAttached { return .portDown }
     if port.isBlocked { return .portBlocked }
     return port.isFenced ? .portFenced : nil

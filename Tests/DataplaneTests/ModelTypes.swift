@@ -77,12 +77,16 @@ struct ModelPort: Equatable {
   var forwardsBeyondLimit = false
   var limit = 4
   var team = 0
+  var ingressRules: [ModelRule] = []
+  var egressRules: [ModelRule] = []
+  var ingressShape: ModelShape?
+  var egressShape: ModelShape?
   // What is not configuration:
   var nic = ModelNIC()
   var isAttached = false
   var isLinkUp = false
   var isLinkKnown = false
-  var usableAtMilliseconds = 0
+  var usableAtNanoseconds = 0
 }
 
 struct ModelFrame: CustomStringConvertible {
@@ -91,7 +95,13 @@ struct ModelFrame: CustomStringConvertible {
   var source: UInt64
   /// The tag of the frame; nil when untagged.
   var vlan: UInt16?
-  var priority: UInt8 = 5
+  /// Class of service and drop eligibility, four bits.
+  var priority: UInt8 = 10
+  /// A rule has given the class of service: it leaves a trunk even without a VLAN.
+  var isPriorityMarked = false
+  /// What a rule wants in the IP header.
+  var dscp: UInt8?
+  var packet: ModelPacket?
   /// Without the tag. Shorter than a header: a runt.
   var bytes: [UInt8] = []
   /// The frame is a RARP for its source.
@@ -139,9 +149,11 @@ struct ModelDelivery: Hashable, CustomStringConvertible {
   /// The tag that it leaves with.
   var vlan: UInt16?
   var priority: UInt8 = 0
+  var dscp: UInt8?
 
   var description: String {
     "\(port)" + (vlan.map { " vlan \($0) priority \(priority)" } ?? "")
+      + (dscp.map { " dscp \($0)" } ?? "")
   }
 }
 

@@ -9,7 +9,7 @@ extension RandomSwitches {
     var frame = ModelFrame(ingress: ingress, destination: destination(ports), source: 0)
     frame.source = source(ingress, ports)
     frame.vlan = tag(ingress, ports)
-    frame.priority = UInt8(number(below: 8))
+    frame.priority = UInt8(number(below: 16))
     if chance(8), frame.source >> 40 & 1 == 0 {
       frame.isAnnouncement = true
       frame.destination = 0xFFFF_FFFF_FFFF
@@ -17,7 +17,7 @@ extension RandomSwitches {
       if chance(50) { frame.source = pick(Self.strangers) }
       frame.bytes = DataplaneTests.bytes(of: .rarp(MACAddress(rawValue: frame.source)))
     } else {
-      frame.bytes = content(frame)
+      fill(&frame)
     }
     return frame
   }
@@ -54,16 +54,22 @@ extension RandomSwitches {
     return vlan == 0 && chance(50) ? nil : vlan
   }
 
-  private mutating func content(_ frame: ModelFrame) -> [UInt8] {
+  private mutating func fill(_ frame: inout ModelFrame) {
     let etherType = pick([0x88B5, 0x88B5, 0x0800, 0x0800, 0x86DD, 0x8100, 0x88A8] as [UInt16])
-    let payloadBytes = chance(6) ? pick([-1, 0, 3, 16, 30, 1_500, 1_501]) : 46
-    var bytes = DataplaneTests.frame(
+    let payloadBytes = chance(6) ? pick([-1, 0, 3, 16, 30, 1_500, 1_501]) : 68
+    frame.bytes = DataplaneTests.frame(
       from: MACAddress(rawValue: frame.source), to: MACAddress(rawValue: frame.destination),
       etherType: etherType, payloadBytes: max(0, payloadBytes))
-    if payloadBytes < 0 { bytes.removeLast() }
-    for offset in [29, 33, 37, 53] where offset < bytes.count {
-      bytes[offset] = UInt8(number(below: 256))
+    if payloadBytes < 0 { frame.bytes.removeLast() }
+    if payloadBytes == 68, etherType == 0x0800 || etherType == 0x86DD, chance(85) {
+      let (packet, bytes) = packet(isIPv6: etherType == 0x86DD)
+      frame.packet = packet
+      frame.bytes.replaceSubrange(14..<14 + bytes.count, with: bytes)
+    } else {
+      // No packet, but bytes that a hash may look at.
+      for offset in [29, 33, 37, 53] where offset < frame.bytes.count {
+        frame.bytes[offset] = UInt8(number(below: 256))
+      }
     }
-    return bytes
   }
 }

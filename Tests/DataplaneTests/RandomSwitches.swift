@@ -66,8 +66,12 @@ struct RandomSwitches {
       port.mac = Self.declared(index) + (chance(5) ? 0x100 : 0)
       chooseSecurity(of: &port)
       port.team = number(below: 3)
+      port.ingressShape = shape()
+      port.egressShape = shape()
     }
     port.nic.address = port.mac
+    port.ingressRules = rules()
+    port.egressRules = rules()
     port.isBlocked = chance(4)
     port.isFenced = chance(4)
     return port
@@ -85,10 +89,21 @@ struct RandomSwitches {
     port.limit = pick([1, 2, 4, 8])
   }
 
+  private mutating func shape() -> ModelShape? {
+    guard chance(15) else { return nil }
+    let average = pick([1, 8_000, 100_000, 1_000_000, 20_000_000, 1_000_000_000])
+    return ModelShape(
+      average: average, peak: average * pick([1, 2, 10]),
+      burstBytes: pick([100, 1_500, 3_036, 20_000, 100_000]))
+  }
+
   /// One field of a port changed, or all of them.
   mutating func change(_ port: inout ModelPort, at index: Int) {
     let new = self.port(index)
-    switch number(below: 8) {
+    switch number(below: 11) {
+    case 6: (port.ingressRules, port.egressRules) = (new.ingressRules, new.egressRules)
+    case 7 where port.kind == .vm:
+      (port.ingressShape, port.egressShape) = (new.ingressShape, new.egressShape)
     case 0: port.vlan = new.vlan
     case 1: port.team = new.team
     case 2: port.allowsForged = new.allowsForged

@@ -18,7 +18,13 @@ final class SideBySide {
 
   init(seed: UInt64) {
     random = RandomSwitches(seed: seed)
-    net = TestNetwork(vms: [], uplinkCount: Self.uplinkCount, isUp: false)
+    var limits = SwitchLimits()
+    limits.ports = 64
+    limits.macEntries = 1_024
+    limits.flows = 1_024
+    // So much that no queue takes room from another.
+    limits.shaperBytes = 8 << 20
+    net = TestNetwork(vms: [], uplinkCount: Self.uplinkCount, limits: limits, isUp: false)
     model = ForwardingModel(ports: [], teams: [])
     model.ports = (0..<Self.portCount).map { random.port($0) }
     model.teams = (0..<3).map { _ in random.team() }
@@ -28,7 +34,8 @@ final class SideBySide {
     // The uplinks that TestNetwork made are replaced, so that both begin with nothing.
     net.ports = []
     net.apply(revision: 0, uplinks: [])
-    net.now = MonotonicTime(milliseconds: UInt64(model.milliseconds))
+    net.now = MonotonicTime(nanoseconds: UInt64(model.nanoseconds))
+    model.settleShapers(model.ports.map { _ in ModelPort() })
     apply()
     settle()
     for index in 0..<Self.portCount where random.chance(85) {
@@ -53,9 +60,11 @@ final class SideBySide {
     case 87..<91: advance()
     case 91..<95: setNIC()
     case 95..<97: reconfigure()
-    case 97: flush()
+    case 97: random.chance(30) ? sendBurst() : flush()
     default: announce()
     }
+    // What a change made due is looked at in the next tick.
+    pass(1)
     settle()
     judgeTable()
     let sums = net.sums
@@ -73,17 +82,32 @@ final class SideBySide {
 
   private func sendFrame() {
     let frame = random.frame(model.ports)
-    event = "frame \(frame)"
-    let tag = frame.vlan.map { VLANTag(vlan: $0, priority: frame.priority) } ?? .none
-    var tracer = RecordingTracer()
-    let sent = net.send(frame.bytes, at: frame.ingress, tag: tag, tracer: &tracer)
-    let deliveries = sent.map { one in
-      ModelDelivery(
-        port: one.port, vlan: one.tag.isPresent ? one.tag.vlan : nil, priority: one.tag.priority)
+    event = "\(frame)"
+    send(frame)
+  }
+
+  /// More than a shaper's queue holds.
+  private func sendBurst() {
+    var frame = random.frame(model.ports)
+    guard !frame.isRunt && !frame.isAnnouncement else { return }
+    frame.bytes += [UInt8](repeating: 0, count: max(0, 1_514 - frame.bytes.count))
+    event = "120 times \(frame)"
+    for _ in 0..<120 { send(frame) }
+  }
+
+  private func send(_ frame: ModelFrame) {
+    let tag = frame.vlan.map {
+      VLANTag(
+        controlInformation: UInt16(frame.priority >> 1) << 13
+          | UInt16(frame.priority & 1) << 12 | $0)
     }
+    var tracer = RecordingTracer()
+    _ = net.send(frame.bytes, at: frame.ingress, tag: tag ?? .none, tracer: &tracer)
     let expected = model.forward(frame)
+    note(expected)
+    model.counters[frame.ingress].ingress.count(frame)
     model.count(frame, expected)
-    compare(deliveries, expected.deliveries, "deliveries")
+    compare(net.handed(), expected.deliveries, "deliveries")
     compare(Self.drops(tracer), expected.drops, "drops")
   }
 
@@ -92,6 +116,14 @@ final class SideBySide {
       guard case .dropped(let reason, let port, let direction) = event else { return nil }
       return ModelDrop(reason: reason, port: port.index, isIngress: direction == .ingress)
     }
+  }
+
+  /// Why frames were dropped, and what else happened, so far.
+  private(set) var reached: Set<String> = []
+
+  private func note(_ outcome: ModelOutcome) {
+    for drop in outcome.drops { reached.insert("\(drop.reason.name) \(drop.isIngress)") }
+    if outcome.deliveries.contains(where: { $0.dscp != nil }) { reached.insert("dscp") }
   }
 
   private func compare<Element: Hashable>(
@@ -119,10 +151,16 @@ final class SideBySide {
   }
 
   private func advance() {
-    let milliseconds = random.pick([1, 40, 99, 100, 1_000, 2_500, 301_000])
-    event = "\(milliseconds) ms pass"
-    net.now = net.now.advanced(byMilliseconds: UInt64(milliseconds))
-    model.advance(milliseconds: milliseconds)
+    // In ticks of the wheel that wakes the shapers.
+    let ticks = random.pick([1, 16, 611, 1_525, 1_526, 15_259, 38_147, 4_592_896])
+    event = "\(ticks) ticks pass"
+    pass(ticks)
+  }
+
+  private func pass(_ ticks: Int) {
+    let nanoseconds = ticks * 65_536
+    net.now = net.now.advanced(byNanoseconds: UInt64(nanoseconds))
+    model.advance(nanoseconds: nanoseconds)
   }
 
   private func setNIC() {
@@ -152,11 +190,41 @@ final class SideBySide {
 
   private func apply() { net.apply(model) }
 
+  /// What comes out of the shapers, and what stays in them.
+  private func judgeShapers() {
+    var tracer = RecordingTracer()
+    let deliveries = net.produce(&tracer)
+    var expected = ModelOutcome()
+    for (frame, outcome) in model.release() {
+      model.count(frame, outcome)
+      expected.deliveries += outcome.deliveries
+      expected.drops += outcome.drops
+    }
+    note(expected)
+    if !expected.deliveries.isEmpty { reached.insert("released") }
+    compare(deliveries, expected.deliveries, "released")
+    compare(Self.drops(tracer), expected.drops, "drops of released frames")
+    for (id, buckets) in model.buckets {
+      var buckets = buckets
+      buckets.fill(model.nanoseconds)
+      let direction: Direction = id.isIngress ? .ingress : .egress
+      let state = net.network.shaperState(PortIndex(id.port), direction, now: net.now)
+      let waiting = model.queues[id]
+      check(
+        state?.queuedFrames == waiting?.frames.count ?? 0
+          && state?.queuedBytes == waiting?.byteCount ?? 0,
+        "\(id) \(state as Any) \(waiting as Any)")
+      check(
+        state?.tokensBytes == Int(buckets.average / 8_000_000_000),
+        "tokens of \(id): \(state as Any), not \(buckets), \(buckets.average / 8_000_000_000)")
+    }
+  }
+
   /// Lets time-driven work happen, and judges the choice of every team.
   private func settle() {
     _ = net.tick()
-    for _ in 0..<10 { net.network.sweepMACs(now: net.now) }
     model.endDelays()
+    for _ in 0..<10 { net.network.sweepMACs(now: net.now) }
     let ready = model.readyUplinks
     for index in 0..<Self.uplinkCount {
       check(net.isUsable(index) == ready.contains(index), "uplink \(index) usable")
@@ -175,6 +243,7 @@ final class SideBySide {
       model.selected[index] = chosen
       judgeGuest(index)
     }
+    judgeShapers()
   }
 
   /// What the switch shows about a guest's nic.

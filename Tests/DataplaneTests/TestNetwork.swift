@@ -4,6 +4,7 @@
 import Base
 import Dataplane
 import FrameMemory
+import Tables
 import Testing
 import Wire
 
@@ -32,6 +33,10 @@ final class TestNetwork {
   var ports: [PortPlan]
   var teams: [TeamPlan]
   var vlanSets: [VLANSet]
+  var ruleSets: [[FilterRule]] = []
+  var shapes: [TrafficShape] = []
+  /// What shapers let go.
+  var produced = FrameBatch(capacity: 4_096, frameCapacityBytes: 2_048)
   var addresses: [IPAddress] = []
   var mtu = 1500
 
@@ -48,7 +53,7 @@ final class TestNetwork {
     small.flows = 1_024
     small.shaperBytes = 1 << 20
     network = Switch(limits: limits ?? small, seed: 7)
-    deliveries = DeliveryList(capacity: 4_096, portCapacity: network.limits.ports)
+    deliveries = DeliveryList(capacity: 65_536, portCapacity: network.limits.ports)
     self.teams = teams
     self.addresses = addresses
     uplinks = (0..<uplinkCount).map { PortIndex($0) }

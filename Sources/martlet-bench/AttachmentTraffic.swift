@@ -50,7 +50,7 @@ struct AttachmentTraffic: ~Copyable {
     batch = FrameBatch(capacity: Self.batchFrames)
     deliveries = DeliveryList(capacity: Self.batchFrames + 3, portCapacity: 2)
     let now = MonotonicClock.now()
-    _ = network.apply(PipelineBenchmark.plan(ports: 2, learns: false), now: now)
+    _ = network.apply(PipelineBenchmark.plan(ports: 2, learns: false, ruleCount: 0), now: now)
     for port in 0..<2 { network.setAttached(PortIndex(port), true, now: now) }
   }
 

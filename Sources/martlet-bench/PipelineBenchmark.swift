@@ -34,7 +34,7 @@ struct PipelineBenchmark: ~Copyable {
   var deliveries: DeliveryList
   let learns: Bool
 
-  init(macCount: Int, batchFrames: Int, seed: UInt64) throws {
+  init(macCount: Int, ruleCount: Int, batchFrames: Int, seed: UInt64) throws {
     let ports = min(macCount, Self.mostPorts)
     learns = macCount > ports
     var limits = SwitchLimits()
@@ -45,7 +45,7 @@ struct PipelineBenchmark: ~Copyable {
     batch = PipelineTraffic.makeBatch(capacity: batchFrames)
     deliveries = DeliveryList(capacity: batchFrames + ports + 1, portCapacity: ports)
     let now = MonotonicClock.now()
-    _ = network.apply(Self.plan(ports: ports, learns: learns), now: now)
+    _ = network.apply(Self.plan(ports: ports, learns: learns, ruleCount: ruleCount), now: now)
     for port in 0..<ports { network.setAttached(PortIndex(port), true, now: now) }
     // One round and a bit: every address has been a source, so every destination is known.
     for _ in 0...macCount / batchFrames + 1 {
@@ -62,7 +62,7 @@ struct PipelineBenchmark: ~Copyable {
   }
 
   /// VM ports in VLAN 10, without uplinks.
-  static func plan(ports: Int, learns: Bool) -> SwitchPlan {
+  static func plan(ports: Int, learns: Bool, ruleCount: Int) -> SwitchPlan {
     let plans = (0..<ports).map { index in
       var port = PortPlan()
       port.kind = .vm
@@ -72,11 +72,13 @@ struct PipelineBenchmark: ~Copyable {
       port.mac = PipelineTraffic.address(index)
       port.learnsMACs = learns
       port.allowsForgedTransmits = learns
+      port.ingressRules = ruleCount > 0 ? 1 : 0
       return port
     }
     return SwitchPlan(
       revision: 1, mtu: 1500, ports: plans,
-      teams: [TeamPlan(policy: .originatingPortID, active: [])])
+      teams: [TeamPlan(policy: .originatingPortID, active: [])],
+      ruleSets: ruleCount > 0 ? [PipelineRules.list(ruleCount)] : [])
   }
 
   /// Switches batches for about `nanoseconds` of wall time.

@@ -13,6 +13,9 @@ struct Flow: BitwiseCopyable {
   var source: MACAddress
   var destination: MACAddress
   var ingress: PortIndex
+  /// IPv4 addresses: 10.x.x.x, one for each MAC address.
+  var sourceIP: UInt32
+  var destinationIP: UInt32
 }
 
 struct PipelineTraffic: ~Copyable {
@@ -36,7 +39,8 @@ struct PipelineTraffic: ~Copyable {
       if destination % portCount == source % portCount { destination = (source + 1) % macCount }
       return Flow(
         source: Self.address(source), destination: Self.address(destination),
-        ingress: PortIndex(source % portCount))
+        ingress: PortIndex(source % portCount), sourceIP: 0x0A00_0000 + UInt32(source),
+        destinationIP: 0x0A00_0000 + UInt32(destination))
     }
   }
 
@@ -54,6 +58,8 @@ struct PipelineTraffic: ~Copyable {
       bytes.setByte(0x45, at: 14)
       bytes.setBig16(46, at: 16)
       bytes.setByte(17, at: 23)
+      bytes.setBig16(49_152, at: 34)
+      bytes.setBig16(4_789, at: 36)
     }
     return batch
   }
@@ -66,6 +72,8 @@ struct PipelineTraffic: ~Copyable {
       var bytes = batch.mutableBytes(of: index)
       bytes.setMACAddress(flow.destination, at: 0)
       bytes.setMACAddress(flow.source, at: 6)
+      bytes.setBig32(flow.sourceIP, at: 26)
+      bytes.setBig32(flow.destinationIP, at: 30)
       batch[index].ingress = flow.ingress
     }
   }

@@ -61,7 +61,7 @@ extension Switch {
       let vlan = plan.beaconDomains[number].vlan
       var slot = probes.indices.first { probeVLANs[$0] == vlan }
       if slot == nil, let free = probes.indices.first(where: { probeVLANs[$0] == nil }) {
-        probes[free] = BeaconProbe(timing: timing, now: now)
+        probes[free].reset(timing: timing, now: now)
         probeVLANs[free] = vlan
         slot = free
       }

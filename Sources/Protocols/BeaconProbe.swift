@@ -62,7 +62,7 @@ public struct BeaconVerdict: Hashable, Sendable, BitwiseCopyable {
 public struct BeaconProbe: ~Copyable, Sendable {
   public static let positionCount = 32
 
-  public let timing: BeaconTiming
+  public private(set) var timing: BeaconTiming
   public private(set) var verdict = BeaconVerdict(good: 0)
   /// Members with a link.
   public private(set) var active: UInt32 = 0
@@ -90,6 +90,20 @@ public struct BeaconProbe: ~Copyable, Sendable {
   }
 
   private static let neverHeard: UInt32 = 0
+
+  /// Begins anew, without members, for another team; the memory stays.
+  public mutating func reset(timing: BeaconTiming, now: MonotonicTime) {
+    self.timing = timing
+    verdict = BeaconVerdict(good: 0)
+    active = 0
+    heardRounds.fill(with: Self.neverHeard)
+    upTimes.fill(with: now)
+    upRounds.fill(with: 0)
+    round = 1
+    core = 0
+    nextRoundDue = now
+    judgementDue = .never
+  }
 
   /// Says which uplinks are of the team (active and standby), and which of them have a link.
   ///

@@ -78,32 +78,38 @@ extension GroupMembership {
 
   /// Says that a VLAN has VM ports, or has none any more: only there our own querier asks.
   public mutating func setVLAN(_ vlan: UInt16, isActive: Bool) {
-    for family in GroupFamily.allCases {
-      let index = Self.index(family, vlan & 0xFFF)
-      guard queriers[index].isActive != isActive else { continue }
-      queriers[index].isActive = isActive
-      if isActive {
-        restart(index)
-      } else {
-        queriers[index].generalTime = .never
-        if queriers[index].otherEnd == .zero { queriers[index].reliableTime = .never }
-      }
+    setVLAN(vlan, isActive, .v4)
+    setVLAN(vlan, isActive, .v6)
+  }
+
+  private mutating func setVLAN(_ vlan: UInt16, _ isActive: Bool, _ family: GroupFamily) {
+    let index = Self.index(family, vlan & 0xFFF)
+    guard queriers[index].isActive != isActive else { return }
+    queriers[index].isActive = isActive
+    if isActive {
+      restart(index)
+    } else {
+      queriers[index].generalTime = .never
+      if queriers[index].otherEnd == .zero { queriers[index].reliableTime = .never }
     }
   }
 
   /// Asks a port what it listens to, now: it was attached, or its VM came from another host.
   public mutating func askNow(port: Int, vlan: UInt16, now: MonotonicTime) {
-    for family in GroupFamily.allCases {
-      guard let index = askElement(port, vlan & 0xFFF, family) else {
-        // It gets everything until the querier of the VLAN has asked.
-        overflow(port, vlan & 0xFFF, until: timing(family, vlan & 0xFFF, now).membershipEnd)
-        continue
-      }
-      asks[index] = PortAsk(
-        port: UInt16(port), vlan: vlan & 0xFFF, family: family, left: settings.robustness,
-        time: now)
-      askQueries.note(now)
+    askNow(port, vlan & 0xFFF, .v4, now)
+    askNow(port, vlan & 0xFFF, .v6, now)
+  }
+
+  private mutating func askNow(
+    _ port: Int, _ vlan: UInt16, _ family: GroupFamily, _ now: MonotonicTime
+  ) {
+    guard let index = askElement(port, vlan, family) else {
+      // It gets everything until the querier of the VLAN has asked.
+      return overflow(port, vlan, until: timing(family, vlan, now).membershipEnd)
     }
+    asks[index] = PortAsk(
+      port: UInt16(port), vlan: vlan, family: family, left: settings.robustness, time: now)
+    askQueries.note(now)
   }
 
   /// Whether a query was answered in a VLAN, or could have been: what is not known there is not wanted.

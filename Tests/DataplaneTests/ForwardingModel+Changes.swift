@@ -39,14 +39,14 @@ extension ForwardingModel {
     _ new: [ModelPort], _ teams: [ModelTeam], _ privateVLANs: [UInt16: ModelPrivateVLAN]
   ) -> [Int] {
     var reset: [Int] = []
-    let old = ports
+    let (old, oldTable) = (ports, self.privateVLANs)
     self.teams = teams
     if self.privateVLANs != privateVLANs { learned = [:] }
     self.privateVLANs = privateVLANs
     for index in new.indices {
       ports[index] = new[index]
       if old[index].kind == new[index].kind && old[index].id == new[index].id {
-        keep(old[index], at: index)
+        keep(old[index], oldTable, at: index)
       } else {
         dropWaiting(at: index)
         reset.append(index)
@@ -61,7 +61,9 @@ extension ForwardingModel {
   }
 
   /// A port that stays the same one keeps its state, and what was learned where its VLANs stay.
-  private mutating func keep(_ before: ModelPort, at index: Int) {
+  private mutating func keep(
+    _ before: ModelPort, _ oldTable: [UInt16: ModelPrivateVLAN], at index: Int
+  ) {
     ports[index].isAttached = before.isAttached
     ports[index].isLinkUp = before.isLinkUp
     ports[index].isLinkKnown = before.isLinkKnown
@@ -70,6 +72,11 @@ extension ForwardingModel {
     // Nothing can be told from the frames of a guest that may send from any address.
     let tellsNothing = ports[index].allowsForged || ports[index].mac != before.mac
     if !before.nic.isObserved && tellsNothing { ports[index].nic.address = ports[index].mac }
+    if case .access(let vlan) = before.vlan,
+      oldTable[vlan]?.primary != privateVLANs[vlan]?.primary
+    {
+      dropWaiting(at: index)
+    }
     if before.vlan != ports[index].vlan { dropWaiting(at: index) }
     let forgets = before.vlan != ports[index].vlan || (before.learns && !ports[index].learns)
     if forgets { flush(index) }

@@ -274,16 +274,20 @@ final class SideBySide {
       check(announced.isEmpty || own.kind == .vm && isOpen, "port \(port) announces")
       for one in announced {
         let uplink = model.ports[one.port]
-        check(one.port == model.selected[port] && uplink.isAttached, "\(one) by another uplink")
-        check(
-          uplink.vlan.carries(one.tag.vlan) && own.vlan.carries(one.tag.vlan), "\(one) VLAN")
         let bytes = DataplaneTests.bytes(of: one.announcement)
         let frame = ModelFrame(
-          ingress: port, destination: 0xFFFF_FFFF_FFFF, source: 0, bytes: bytes)
+          ingress: port, destination: 0xFFFF_FFFF_FFFF, source: one.announcement.mac.rawValue,
+          bytes: bytes)
+        // It leaves as the frames of the address do, so that the physical switch learns the right one.
+        check(
+          model.uplinks(for: frame) == [one.port] && uplink.isAttached, "\(one) by another uplink")
+        check(
+          uplink.vlan.carries(one.tag.vlan) && own.vlan.carries(one.tag.vlan), "\(one) VLAN")
         model.counters[one.port].egress.count(frame)
       }
       for drop in Self.drops(tracer) {
-        check(drop.port == model.selected[port] && !drop.isIngress, "announcement \(drop)")
+        check(
+          model.ports[drop.port].kind == .uplink && !drop.isIngress, "announcement \(drop)")
         model.counters[drop.port].drop(drop)
       }
     }

@@ -82,7 +82,7 @@ let floors: [Target] = [
     "HostAgent",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Protocols", "Model",
-      "Attachments", "Netlink", "ConfigFile", "HTTP", "Planner",
+      "Attachments", "Netlink", "ConfigFile", "HTTP", "Planner", "QMP",
     ]),
   // F6
   module(

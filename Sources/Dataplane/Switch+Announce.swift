@@ -28,21 +28,22 @@ public struct AnnouncementCursor: Equatable, Sendable {
 }
 
 extension Switch {
-  /// Appends announcements of `port` to the batch and their deliveries to the list, until one is full.
+  /// Appends announcements of `port` to the batch and their deliveries to the list, until one is full or
+  /// the batch has `limit` frames.
   ///
   /// Call again with the same cursor until it is done. Does nothing when the port has no uplink now.
   public mutating func announce(
     _ port: PortIndex, into batch: inout FrameBatch, _ deliveries: inout DeliveryList,
-    _ cursor: inout AnnouncementCursor
+    _ cursor: inout AnnouncementCursor, limit: Int = .max
   ) {
     var tracer = NullTracer()
-    announce(port, into: &batch, &deliveries, &cursor, tracer: &tracer)
+    announce(port, into: &batch, &deliveries, &cursor, limit: limit, tracer: &tracer)
   }
 
   /// The same, telling `tracer` every step.
   public mutating func announce(
     _ port: PortIndex, into batch: inout FrameBatch, _ deliveries: inout DeliveryList,
-    _ cursor: inout AnnouncementCursor, tracer: inout some Tracer
+    _ cursor: inout AnnouncementCursor, limit: Int = .max, tracer: inout some Tracer
   ) {
     let policy = portPlan(port)
     guard policy.kind == .vm, policy.isOpen, states[port.index].isAttached,
@@ -51,7 +52,9 @@ extension Switch {
       cursor.stage = .done
       return
     }
-    while !cursor.isDone, !batch.isFull, deliveries.freeCapacity >= max(1, plan.uplinks.count) {
+    while !cursor.isDone, !batch.isFull, batch.count < limit,
+      deliveries.freeCapacity >= max(1, plan.uplinks.count)
+    {
       switch cursor.stage {
       case .own(let vlan, let item):
         announceOwn(port, policy, vlan, item, &batch, &deliveries, &cursor, &tracer)
@@ -161,6 +164,7 @@ extension Switch {
     let byteCount = announcement.emit(into: &bytes)
     batch[index].byteCount = UInt32(byteCount)
     sums.generated &+= 1
+    tracer.record(.generated(index: index, vlan: vlan))
     var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     header.tag = VLANTag(vlan: vlan)
     // The uplink that the address's own frames take: that is where it is to be learned.

@@ -123,6 +123,7 @@ extension Switch {
     var bytes = batch.mutableBytes(of: index)
     beacon.emit(into: &bytes)
     sums.generated &+= 1
+    tracer.record(.generated(index: index, vlan: vlan))
     var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     header.tag = VLANTag(vlan: vlan)
     deliverOut(&header, by: uplink, batch, &deliveries, &tracer)

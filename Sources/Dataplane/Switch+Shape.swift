@@ -113,11 +113,12 @@ extension Switch {
     let index = waiting.dequeue(queue, into: &batch)
     sums.queued &-= 1
     let frame = batch[index]
-    tracer.record(.released(index: index, port: port, direction: direction))
     var header = FrameHeader(index: index, frame: frame, bytes: batch.bytes(of: index))
     header.tag = frame.tag
     header.vlan = plan.lookupVLAN(of: frame.tag.vlan)
     header.note = note
+    tracer.record(
+      .released(index: index, port: port, direction: direction, rewrite: header.rewrite))
     // What may have changed while it waited.
     guard direction == .ingress else {
       if let reason = egressReason(&header, port) {

@@ -129,6 +129,7 @@ extension Switch {
     var bytes = batch.mutableBytes(of: index)
     let byteCount = query.emit(into: &bytes)
     batch[index].byteCount = UInt32(max(byteCount, Ethernet.shortestFrameBytes))
+    tracer.record(.generated(index: index, vlan: pending.vlan))
     var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     header.tag = VLANTag(vlan: pending.vlan)
     header.vlan = pending.vlan

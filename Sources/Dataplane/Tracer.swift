@@ -32,8 +32,11 @@ public enum TraceEvent: Equatable, Sendable {
   case filtered(port: PortIndex, direction: Direction, verdict: FilterVerdict)
   /// Waits in a shaper.
   case queued(port: PortIndex, direction: Direction)
-  /// Goes on behind a shaper, as this frame of another batch.
-  case released(index: Int, port: PortIndex, direction: Direction)
+  /// Goes on behind a shaper, as this frame of another batch, with what is to be changed in its bytes.
+  case released(
+    index: Int, port: PortIndex, direction: Direction, rewrite: Rewrite = .none)
+  /// Made by the switch itself, as this frame of the batch.
+  case generated(index: Int, vlan: UInt16)
   /// Handed to a port's attachment with this tag.
   case delivered(port: PortIndex, tag: VLANTag)
   case dropped(DropReason, port: PortIndex, direction: Direction)

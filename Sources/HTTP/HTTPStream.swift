@@ -51,6 +51,11 @@ public final class HTTPStream: Sendable {
     }
   }
 
+  /// How much `send` takes now without falling behind; nil when the stream is finished or the client gone.
+  public var roomBytes: Int? {
+    state.withLock { $0.finished ? nil : max(0, limitBytes - $0.waiting.count) }
+  }
+
   /// Ends the response after what was sent. May be called more than once.
   public func finish() {
     state.withLock { state in

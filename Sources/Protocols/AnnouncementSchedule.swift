@@ -2,9 +2,10 @@
 //
 // The rounds are those of QEMU's announce_self: 0, 50, 200, 450 and 800 ms after the change, the first at
 // once because the guest's traffic waits for it, the others because any single frame may be lost. When
-// many ports move together (an uplink fails under a hundred VMs) at most `portsPerInterval` are announced
-// in each interval, so that the storm does not push the guests' own frames out of the uplink's queue.
-// vSphere throttles in the same way, at 128 per interval.
+// many ports move together (an uplink fails under a hundred VMs) at most `framesPerInterval` are sent in
+// each interval, so that the storm does not push the guests' own frames out of the uplink's queue.
+// vSphere throttles in the same way, at 128 per interval. A port with thousands of addresses goes on in
+// later intervals, and gives way to the others after each turn.
 //
 // Bound: a port is scheduled at most once; scheduling it again starts its rounds anew.
 
@@ -16,7 +17,9 @@ public import Base
 public struct AnnouncementSchedule: ~Copyable, Sendable {
   /// After the change, in milliseconds.
   public static let roundMilliseconds: [5 of UInt64] = [0, 50, 200, 450, 800]
-  public static let portsPerInterval = 128
+  public static let framesPerInterval = 128
+  /// What one port sends before the next has its turn.
+  public static let framesPerTurn = 32
   public static let intervalNanoseconds: UInt64 = 10_000_000
 
   // Not private: a private element of a fixed array trips the compiler (6.3.1) in debug builds of
@@ -50,20 +53,34 @@ public struct AnnouncementSchedule: ~Copyable, Sendable {
     entries[port].due = .never
   }
 
-  /// The next port to announce now, or nil: nothing is due, or the interval's share is used up.
+  /// The port whose turn it is to be announced now, or nil: nothing is due, or the interval's share is used
+  /// up. Send at most `allowance` frames, and say so to `sent`.
   ///
   /// - Cost: in the number of ports while any is scheduled, nothing otherwise.
   public mutating func next(now: MonotonicTime) -> Int? {
-    guard count > 0, mayAnnounce(now) else { return nil }
+    guard count > 0 else { return nil }
+    if now.nanoseconds(since: intervalStart) >= Self.intervalNanoseconds {
+      intervalStart = now
+      sentInInterval = 0
+    }
+    guard sentInInterval < Self.framesPerInterval else { return nil }
     for step in 0..<entries.count {
       let port = (scanStart + step) % entries.count
-      guard entries[port].due <= now else { continue }
-      scanStart = (port + 1) % entries.count
-      sentInInterval += 1
-      advance(port)
-      return port
+      if entries[port].due <= now { return port }
     }
     return nil
+  }
+
+  /// How many frames the port that `next` gave may send in this turn.
+  public var allowance: Int {
+    min(Self.framesPerTurn, Self.framesPerInterval - sentInInterval)
+  }
+
+  /// Ends the turn of a port. Its round is over when all of its announcement was sent.
+  public mutating func sent(_ frames: Int, for port: Int, isComplete: Bool) {
+    sentInInterval += frames
+    scanStart = (port + 1) % entries.count
+    if isComplete { advance(port) }
   }
 
   /// When `next` may have something: `.never` when nothing is scheduled.
@@ -71,16 +88,8 @@ public struct AnnouncementSchedule: ~Copyable, Sendable {
     guard count > 0 else { return .never }
     var earliest = MonotonicTime.never
     for port in entries.indices { earliest = min(earliest, entries[port].due) }
-    guard sentInInterval >= Self.portsPerInterval else { return earliest }
+    guard sentInInterval >= Self.framesPerInterval else { return earliest }
     return max(earliest, intervalStart.advanced(byNanoseconds: Self.intervalNanoseconds))
-  }
-
-  private mutating func mayAnnounce(_ now: MonotonicTime) -> Bool {
-    if now.nanoseconds(since: intervalStart) >= Self.intervalNanoseconds {
-      intervalStart = now
-      sentInInterval = 0
-    }
-    return sentInInterval < Self.portsPerInterval
   }
 
   private mutating func advance(_ port: Int) {

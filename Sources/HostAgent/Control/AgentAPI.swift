@@ -9,6 +9,7 @@
 //                                                    the configuration file: {"host", "revision",
 //                                                    "changes": [...]}, or 422 as above
 //   POST /v1/macs/flush[?port=ID]                    {"flushed": n}
+//   GET  /v1/capture[?...]                           pcapng, until the client closes (CaptureRequest)
 
 internal import Base
 internal import HTTP
@@ -48,7 +49,28 @@ enum AgentAPI {
       }
       return .json(["flushed": count])
     }
+    router.on(.get, "/v1/capture") { request throws(Failure) in try capture(request, mailbox) }
     return router
+  }
+
+  private static func capture(_ request: HTTPRequest, _ mailbox: Mailbox<ControlState>)
+    throws(Failure) -> HTTPResponse
+  {
+    let wanted = try CaptureRequest(request.target)
+    let host = try ask(mailbox) { $0.options.host }
+    let session = try CaptureSession(wanted, host: host)
+    try ask(mailbox) { state in
+      Result { () throws(Failure) in try state.begin(session) }
+    }.get()
+    do throws(Failure) {
+      try session.start { _ = mailbox.perform { $0.end(session) } }
+    } catch {
+      _ = mailbox.perform { $0.end(session) }
+      throw error
+    }
+    return HTTPResponse(
+      headers: [.init(name: "Content-Type", value: "application/x-pcapng")],
+      body: .stream(session.stream))
   }
 
   /// An object with all its keys, as `-o json` has it: what is nothing is null.

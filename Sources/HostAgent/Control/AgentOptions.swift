@@ -31,4 +31,5 @@ public struct AgentOptions: Hashable, Sendable {
   }
   var keeperSocketPath: String { "\(stateDirectory)/keeper.sock" }
   var portsPath: String { "\(stateDirectory)/ports.json" }
+  var devicesPath: String { "\(stateDirectory)/devices.json" }
 }

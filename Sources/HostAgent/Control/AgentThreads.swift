@@ -9,6 +9,7 @@ struct AgentThreads: ~Copyable {
   static let noticeToken: UInt64 = 1
   static let signalToken: UInt64 = 2
   static let keeperToken: UInt64 = 3
+  static let guestsToken: UInt64 = 4
 
   let mailbox: Mailbox<ControlState>
   let notices: NoticeBoard

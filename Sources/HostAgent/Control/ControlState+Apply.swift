@@ -18,6 +18,7 @@ internal import HTTP
 internal import Linux
 internal import Model
 internal import Planner
+internal import Wire
 
 extension ControlState {
   /// Reads the configuration file and applies it. Nothing changes when it has errors.
@@ -67,6 +68,14 @@ extension ControlState {
     return try JSONText.decode([String: PortDirectory].self, from: text)
   }
 
+  /// The addresses that devices were given by the agent that ran here before.
+  static func rememberedDevices(_ options: AgentOptions) throws(Failure) -> [String: MACAddress] {
+    guard let text = try readFileIfPresent(options.devicesPath, limitBytes: 1 << 20) else {
+      return [:]
+    }
+    return try JSONText.decode([String: MACAddress].self, from: text)
+  }
+
   /// Makes a topology what runs. When this throws, nothing has changed.
   ///
   /// - Parameter text: what it was read from, to be kept in place of the configuration file.
@@ -89,7 +98,10 @@ extension ControlState {
       if let before, before != planned.hostSwitch.mtu { resizeDevices(of: planned) }
     }
     for planned in switches { attachMissing(planned) }
+    observeChanged()
+    if !captures.isEmpty { settleCaptures() }
     if revision == 1 { dropOrphans() }
+    rememberDevices()
   }
 
   private struct Compiled {
@@ -132,6 +144,7 @@ extension ControlState {
 
   private mutating func removeDevice(_ port: PlannedPort) {
     parked[port.key] = nil
+    guests.forget(port.key)
     do throws(Failure) { try taps.remove(port.key) } catch {
       AgentLog.write("cannot remove the device of \(port.label): \(error.why)")
     }
@@ -148,7 +161,12 @@ extension ControlState {
       worker.perform { $0.add(fresh.value) }
     }
     let exchange = PlanExchange(planned.makePlan())
-    worker.perform { exchange.apply(to: $0.runtime(named: name), now: MonotonicClock.now()) }
+    let upDelayNanoseconds = UInt64(planned.hostSwitch.uplinkUpDelay) * 1_000_000
+    worker.perform { state in
+      guard let runtime = state.runtime(named: name) else { return }
+      runtime.network.uplinkUpDelayNanoseconds = upDelayNanoseconds
+      exchange.apply(to: runtime, now: MonotonicClock.now())
+    }
   }
 
   /// A switch that is not declared any more forwards nothing.
@@ -178,6 +196,14 @@ extension ControlState {
     do throws(Failure) { try taps.dropOrphans() } catch {
       AgentLog.write("cannot remove devices that are not declared: \(error.why)")
     }
+  }
+
+  /// Which addresses devices were given survives a restart: what guests made of them must, too.
+  mutating func rememberDevices() {
+    guard let declared = taps.takeNewDeclarations() else { return }
+    do throws(Failure) {
+      try AtomicFile.write(try JSONText.encode(declared), to: options.devicesPath)
+    } catch { AgentLog.write("the addresses of devices are not remembered: \(error.why)") }
   }
 
   /// Port ids survive a restart.

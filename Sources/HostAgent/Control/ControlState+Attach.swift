@@ -33,9 +33,12 @@ extension ControlState {
       if let known = parked[port.key] {
         try taps.configure(port, mtu: mtu)
         parked[port.key] = nil
+        observe(port, of: planned.name)
         give(known, to: port.index, of: planned.name)
       } else {
-        give(try taps.open(port, mtu: mtu), to: port.index, of: planned.name)
+        let tap = try taps.open(port, mtu: mtu)
+        observe(port, of: planned.name)
+        give(tap, to: port.index, of: planned.name)
       }
       problems[port.label] = nil
     } catch { note(error, as: port.label) }
@@ -51,6 +54,7 @@ extension ControlState {
       // Asked after the monitor listens: what changes from here on is an event.
       let isUp = try DeviceControl.hasLink(uplink.nic)
       worker.perform { $0.watch(watch.value, isUp: isUp, now: MonotonicClock.now()) }
+      tellSpeeds { $0 == uplink.nic }
       problems[uplink.nic] = nil
     } catch { note(error, as: uplink.nic) }
   }

@@ -11,6 +11,7 @@ extension ControlState {
     switch notice {
     case .attachmentGone(let name, let port): giveUp(port, of: name)
     case .nicAppeared: if !problems.isEmpty { retry() }
+    case .linkChanged(let nic): tellSpeeds { $0 == nic }
     case .linksLost: tellLinks()
     }
   }
@@ -22,7 +23,25 @@ extension ControlState {
     for planned in switches {
       for port in planned.ports where taps.hasLost(port.key) { abandon(port, of: planned.name) }
     }
+    tellSpeeds()
     if !problems.isEmpty { retry() }
+  }
+
+  /// Asks the drivers of attached nics for their speeds, and tells the switches what is new. A driver that
+  /// knows none leaves the load of its uplink unjudged.
+  mutating func tellSpeeds(of isWanted: (_ nic: String) -> Bool = { _ in true }) {
+    for planned in switches {
+      for uplink in planned.uplinks where isWanted(uplink.nic) {
+        let speed = DeviceControl.speedMbps(uplink.nic)
+        let slot = UplinkSlot(switchName: planned.name, port: uplink.index)
+        guard speeds[slot] != .some(speed) else { continue }
+        speeds[slot] = .some(speed)
+        worker.perform { state in
+          state.runtime(named: slot.switchName)?.network.setSpeed(
+            slot.port, megabitsPerSecond: UInt32(clamping: speed ?? 0))
+        }
+      }
+    }
   }
 
   /// The VM's namespace has gone. Our descriptor alone would keep it, and the device in it, alive: the
@@ -30,6 +49,7 @@ extension ControlState {
   private mutating func abandon(_ port: PlannedPort, of name: String) {
     _ = detach(port.index, of: name)
     parked[port.key] = nil
+    guests.forget(port.key)
     do throws(Failure) { try taps.forget(port.key) } catch {
       AgentLog.write("cannot forget the device of \(port.label): \(error.why)")
     }
@@ -52,6 +72,7 @@ extension ControlState {
   /// Tries again to attach what could not be attached.
   private mutating func retry() {
     for planned in switches { attachMissing(planned) }
+    rememberDevices()
   }
 
   /// Looks at every nic and tells the switches.
@@ -77,6 +98,7 @@ extension ControlState {
       AgentLog.write("uplink \(uplink.name): nic \(uplink.nic) is gone")
     } else if let vmPort = planned.ports.first(where: { $0.index == port }) {
       _ = detach(port, of: name)
+      guests.forget(vmPort.key)
       try? taps.forget(vmPort.key)
       problems[vmPort.label] = "the device is gone"
       AgentLog.write("port \(vmPort.id): the device of \(vmPort.label) is gone")

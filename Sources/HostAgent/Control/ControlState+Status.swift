@@ -137,7 +137,8 @@ extension ControlState {
         return UplinkStatus(
           name: uplink.name, nic: uplink.nic, host: options.host, switch: planned.name,
           link: numbers.isAttached && numbers.isLinkUp ? .up : .down, role: uplink.role,
-          state: state, speedMbps: DeviceControl.speedMbps(uplink.nic),
+          state: state,
+          speedMbps: speeds[UplinkSlot(switchName: planned.name, port: uplink.index)] ?? nil,
           counters: Model.PortCounters(numbers.counters), drops: numbers.counters.dropsByName,
           offload: OffloadStatus(numbers.offload))
       }

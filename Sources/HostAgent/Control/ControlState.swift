@@ -2,6 +2,7 @@
 
 internal import Attachments
 internal import Base
+internal import FrameMemory
 internal import Linux
 internal import Model
 internal import Planner
@@ -12,6 +13,7 @@ struct ControlState: ~Copyable {
   let worker: Worker
   let startedAt: MonotonicTime
   var taps: TapPorts
+  var guests: GuestWatch
   var topology = Topology(name: "")
   /// Counts configurations that were applied, from 1.
   var revision: UInt64 = 0
@@ -23,16 +25,29 @@ struct ControlState: ~Copyable {
   var problems: [String: String] = [:]
   /// Attachments between two ports: their VM's nic goes to another port, and the guest must not notice.
   var parked: [PortKey: any Attachment] = [:]
+  /// What the switches were told about the speeds of their uplinks; nil where a driver knows none.
+  var speeds: [UplinkSlot: Int?] = [:]
+  /// The captures that run.
+  var captures: [CaptureSession] = []
   var isStopping = false
 
-  init(options: AgentOptions, worker: Worker, taps: consuming TapPorts) {
+  init(
+    options: AgentOptions, worker: Worker, taps: consuming TapPorts, guests: consuming GuestWatch
+  ) {
     self.options = options
     self.worker = worker
     self.taps = taps
+    self.guests = guests
     startedAt = MonotonicClock.now()
   }
 
   func plannedSwitch(named name: String) -> PlannedSwitch? { switches.first { $0.name == name } }
+}
+
+/// An uplink's place on a switch.
+struct UplinkSlot: Hashable, Sendable {
+  var switchName: String
+  var port: PortIndex
 }
 
 extension PlannedSwitch {

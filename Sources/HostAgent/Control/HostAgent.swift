@@ -52,8 +52,11 @@ public struct HostAgent: ~Copyable {
       let keeper = try KeeperClient(
         path: options.keeperSocketPath,
         starting: [options.executable, "host", "keep", "--socket", options.keeperSocketPath])
-      let taps = try TapPorts(keeper: keeper, namespacePrefix: options.namespacePrefix)
-      var state = ControlState(options: options, worker: threads.worker, taps: taps)
+      let taps = try TapPorts(
+        keeper: keeper, namespacePrefix: options.namespacePrefix,
+        declared: try ControlState.rememberedDevices(options))
+      var state = ControlState(
+        options: options, worker: threads.worker, taps: taps, guests: try Self.guestWatch(threads))
       state.directories = try ControlState.rememberedDirectories(options)
       try state.apply(topology)
       self.state = state
@@ -62,6 +65,14 @@ public struct HostAgent: ~Copyable {
       self.lock = lock
       isReady = true
     } catch { throw ConfigErrors(error) }
+  }
+
+  private static func guestWatch(_ threads: borrowing AgentThreads) throws(Failure) -> GuestWatch {
+    do throws(Errno) {
+      let guests = try GuestWatch()
+      try threads.poller.add(guests.descriptor, token: AgentThreads.guestsToken)
+      return guests
+    } catch { throw error.failure("cannot watch guests") }
   }
 
   /// Serves until SIGTERM or SIGINT. SIGHUP reads the configuration again.
@@ -77,13 +88,16 @@ public struct HostAgent: ~Copyable {
         state.lookAround()
         nextRound = now.advanced(byNanoseconds: Self.roundNanoseconds)
       }
-      threads.poller.wait(timeoutNanoseconds: nextRound.nanoseconds(since: now))
+      if now >= state.guests.deadline { state.advanceGuests() }
+      let deadline = min(nextRound, state.guests.deadline)
+      threads.poller.wait(timeoutNanoseconds: deadline.nanoseconds(since: now))
       for index in 0..<threads.poller.count {
         switch threads.poller[index].token {
         case AgentThreads.mailboxToken: threads.mailbox.run(&state)
         case AgentThreads.noticeToken:
           for notice in threads.notices.takeAll() { state.handle(notice) }
         case AgentThreads.keeperToken: replaceKeeper()
+        case AgentThreads.guestsToken: state.advanceGuests()
         default: handleSignals()
         }
       }

@@ -4,11 +4,15 @@
 // while the agent is away, and the device itself is persistent, so that it is there even when both were
 // killed. An agent that starts adopts what the keeper has, then what the namespace has, and makes only
 // what is missing.
+//
+// The address of a device is the guest's to change, and what it made of it stays: only a device that is
+// new, or whose declaration has changed since it was given its address, gets the declared one.
 
 internal import Attachments
 internal import Base
 internal import Linux
 internal import Planner
+internal import Wire
 
 /// Opens and closes the TAPs of a host.
 struct TapPorts: ~Copyable, Sendable {
@@ -18,6 +22,9 @@ struct TapPorts: ~Copyable, Sendable {
   private let namespacePrefix: String
   /// What the keeper had when the agent started, until it is asked for.
   private var orphans: [String: Int32] = [:]
+  /// The addresses that devices were given, by what the keeper calls them.
+  private var declared: [String: MACAddress]
+  private var hasNewDeclarations = false
   /// The devices of open ports.
   private var places: [PortKey: Place] = [:]
 
@@ -28,10 +35,14 @@ struct TapPorts: ~Copyable, Sendable {
     var descriptor: Int32
   }
 
-  /// `namespacePrefix` and a VM's name make the name of its namespace.
-  init(keeper: consuming KeeperClient, namespacePrefix: String) throws(Failure) {
+  /// `namespacePrefix` and a VM's name make the name of its namespace; `declared` is what
+  /// `takeNewDeclarations` of the agent before gave.
+  init(
+    keeper: consuming KeeperClient, namespacePrefix: String, declared: [String: MACAddress]
+  ) throws(Failure) {
     self.keeper = keeper
     self.namespacePrefix = namespacePrefix
+    self.declared = declared
     var found: [String: Int32] = [:]
     try self.keeper.list { name, descriptor in found[name] = descriptor.release() }
     orphans = found
@@ -41,18 +52,22 @@ struct TapPorts: ~Copyable, Sendable {
 
   /// The attachment of a port, adopted or made, its device configured and up.
   mutating func open(_ port: PlannedPort, mtu: Int) throws(Failure) -> TapAttachment {
-    let namespace = try NetworkNamespace.open(named: namespacePrefix + port.key.vm)
+    let namespace = try namespace(of: port.key)
     let name = Self.keptName(port.key)
     let device: TapDevice
+    let isNew: Bool
     if let known = adopted(name) {
+      isNew = false
       device = known
     } else {
+      // One that is there, but that no agent of ours is known to have set, is as good as new.
+      let exists = try DeviceControl.exists(port.key.device, in: namespace)
+      isNew = !exists || declared[name] == nil
       device = try TapDevice.open(
         name: port.key.device, namespace: namespace, isPersistent: true)
     }
     do throws(Failure) {
-      try DeviceControl.configure(
-        port.key.device, in: namespace, mac: port.mac, mtu: mtu)
+      try configure(port, mtu: mtu, isNew: isNew)
       places[port.key] = Place(
         namespace: namespace.identity, descriptor: device.descriptor.number)
       try keep(port.key)
@@ -64,10 +79,27 @@ struct TapPorts: ~Copyable, Sendable {
     return TapAttachment(device, label: "\(port.key.vm):\(port.key.device)")
   }
 
-  /// Gives the device of an open port the address and size that are declared now.
-  func configure(_ port: PlannedPort, mtu: Int) throws(Failure) {
-    let namespace = try NetworkNamespace.open(named: namespacePrefix + port.key.vm)
-    try DeviceControl.configure(port.key.device, in: namespace, mac: port.mac, mtu: mtu)
+  /// Gives the device of an open port the size that is declared now, and the address if another one is
+  /// declared than before.
+  mutating func configure(_ port: PlannedPort, mtu: Int, isNew: Bool = false) throws(Failure) {
+    let name = Self.keptName(port.key)
+    let setsAddress = isNew || declared[name].map { $0 != port.mac } ?? false
+    try DeviceControl.configure(
+      port.key.device, in: try namespace(of: port.key), mac: setsAddress ? port.mac : nil, mtu: mtu)
+    guard declared[name] != port.mac else { return }
+    declared[name] = port.mac
+    hasNewDeclarations = true
+  }
+
+  /// The addresses that devices were given, if there are new ones; for the next agent.
+  mutating func takeNewDeclarations() -> [String: MACAddress]? {
+    defer { hasNewDeclarations = false }
+    return hasNewDeclarations ? declared : nil
+  }
+
+  /// The namespace of a VM.
+  func namespace(of key: PortKey) throws(Failure) -> NetworkNamespace {
+    try NetworkNamespace.open(named: namespacePrefix + key.vm)
   }
 
   /// Whether a port was opened in a namespace that has lost its name since.
@@ -118,6 +150,8 @@ struct TapPorts: ~Copyable, Sendable {
 
   /// Removes the device of a port that is no longer declared. Its attachment must be closed.
   mutating func remove(_ key: PortKey) throws(Failure) {
+    hasNewDeclarations =
+      declared.removeValue(forKey: Self.keptName(key)) != nil || hasNewDeclarations
     try forget(key)
     guard let namespace = try? NetworkNamespace.open(named: namespacePrefix + key.vm) else {
       return

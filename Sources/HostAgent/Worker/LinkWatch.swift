@@ -48,8 +48,11 @@ struct LinkWatch: ~Copyable, Sendable {
     guard now >= nextProbe || state.framesSinceProbe >= Self.probeFrames else { return }
     state.framesSinceProbe = 0
     nextProbe = now.advanced(byNanoseconds: Self.probeNanoseconds)
-    for index in state.uplinks.indices where !state.uplinks[index].hasCarrier {
-      state.setLink(state.uplinks[index], isUp: false, now: now)
+    for place in state.runtimes.indices {
+      let runtime = state.runtimes[place]
+      for watch in runtime.watches where !watch.hasCarrier {
+        runtime.network.setLink(watch.port, isUp: false, now: now)
+      }
     }
   }
 
@@ -72,17 +75,17 @@ struct LinkWatch: ~Copyable, Sendable {
   private func changed(
     _ link: Link, _ state: inout WorkerState, _ notices: NoticeBoard, now: MonotonicTime
   ) {
-    guard let uplink = state.uplinks.first(where: { $0.nic == link.name }) else {
-      return notices.post([.nicAppeared])
-    }
+    guard let uplink = state.uplink(of: link.name) else { return notices.post([.nicAppeared]) }
     // The event may be older than the counter.
     state.setLink(uplink, isUp: link.isLinkUp && uplink.hasCarrier, now: now)
+    // A link that comes up may have another speed.
+    notices.post([.linkChanged(nic: uplink.nic)])
   }
 
   private func removed(
     _ name: String, _ state: inout WorkerState, _ notices: NoticeBoard, now: MonotonicTime
   ) {
-    guard let uplink = state.uplinks.first(where: { $0.nic == name }) else { return }
+    guard let uplink = state.uplink(of: name) else { return }
     state.setLink(uplink, isUp: false, now: now)
     notices.post([.attachmentGone(switch: uplink.switchName, port: uplink.port)])
   }

@@ -19,9 +19,13 @@ final class SwitchRuntime {
   var deliveries: DeliveryList
   /// Deliveries that go out by another uplink than they were meant to.
   var redirected: DeliveryList
-  /// The carriers of this switch's uplinks.
+  /// The nics of this switch's uplinks, and their carriers.
   var watches: [UplinkWatch] = []
+  /// Who looks at frames; nil as long as nobody does.
+  var capture: SwitchCapture?
   private var announcements: AnnouncementSchedule
+  /// How far the announcement of each port has come in its round.
+  private var cursors: [AnnouncementCursor]
   /// What each attachment had dropped on receive when it was last asked.
   private var countedDrops: [ReceiveDrops]
   private var countedKernelDrops: [UInt64]
@@ -34,6 +38,8 @@ final class SwitchRuntime {
     case attachmentGone(switch: String, port: PortIndex)
     /// A network device came to be, perhaps one that an uplink waits for.
     case nicAppeared
+    /// Something about the nic of an uplink has changed, perhaps its speed.
+    case linkChanged(nic: String)
     /// Link events were lost: look at every link.
     case linksLost
   }
@@ -47,6 +53,7 @@ final class SwitchRuntime {
     deliveries = DeliveryList(capacity: Self.deliveryCapacity, portCapacity: limits.ports)
     redirected = DeliveryList(capacity: WorkerState.batchFrames, portCapacity: limits.ports)
     announcements = AnnouncementSchedule(portCapacity: limits.ports)
+    cursors = Array(repeating: AnnouncementCursor(), count: limits.ports)
   }
 
   func attach(_ attachment: any Attachment, to port: PortIndex, now: MonotonicTime) {
@@ -92,8 +99,14 @@ final class SwitchRuntime {
   private func forward(_ batch: inout FrameBatch, now: MonotonicTime) {
     var next = 0
     while next < batch.count {
-      next = network.process(batch, from: next, into: &deliveries, now: now)
-      send(batch, now: now)
+      if let capture {
+        next = network.process(
+          batch, from: next, into: &deliveries, now: now, capture: &capture.tracer)
+        capture.handOut(&batch, now: now)
+      } else {
+        next = network.process(batch, from: next, into: &deliveries, now: now)
+      }
+      send(&batch, now: now)
     }
   }
 
@@ -123,20 +136,51 @@ final class SwitchRuntime {
 
   // MARK: - Time
 
-  /// Does what is due: recovered uplinks, announcements. Returns when there is more to do.
+  /// Does what is due: recovered uplinks, beacons, queries, shaped frames, announcements. Returns when
+  /// there is more to do.
   func tick(_ batch: inout FrameBatch, now: MonotonicTime) -> MonotonicTime {
-    let next = network.tick(now: now)
-    while let port = network.nextPortToAnnounce() { announcements.schedule(port.index, now: now) }
+    var next = network.tick(now: now)
+    sendProduced(&batch, now: now)
+    // What was due has been done, and there is another deadline.
+    if next <= now { next = network.tick(now: now) }
+    while let port = network.nextPortToAnnounce() {
+      announcements.schedule(port.index, now: now)
+      cursors[port.index] = AnnouncementCursor()
+    }
     while let port = announcements.next(now: now) { announce(PortIndex(port), &batch, now) }
     return min(next, announcements.deadline)
   }
 
-  private func announce(_ port: PortIndex, _ batch: inout FrameBatch, _ now: MonotonicTime) {
-    var cursor = AnnouncementCursor()
-    while !cursor.isDone {
+  /// Sends what the switch makes by itself, and what it has held back.
+  private func sendProduced(_ batch: inout FrameBatch, now: MonotonicTime) {
+    var hasMore = true
+    while hasMore {
       batch.removeAll()
-      network.announce(port, into: &batch, &deliveries, &cursor)
-      send(batch, now: now)
+      if let capture {
+        hasMore = network.produce(
+          into: &batch, &deliveries, now: now, capture: &capture.tracer)
+        capture.handOut(&batch, now: now)
+      } else {
+        hasMore = network.produce(into: &batch, &deliveries, now: now)
+      }
+      if batch.count > 0 { send(&batch, now: now) }
     }
+  }
+
+  /// One turn of a port.
+  private func announce(_ port: PortIndex, _ batch: inout FrameBatch, _ now: MonotonicTime) {
+    batch.removeAll()
+    var cursor = cursors[port.index]
+    let limit = announcements.allowance
+    if let capture {
+      network.announce(
+        port, into: &batch, &deliveries, &cursor, limit: limit, capture: &capture.tracer)
+      capture.handOut(&batch, now: now)
+    } else {
+      network.announce(port, into: &batch, &deliveries, &cursor, limit: limit)
+    }
+    cursors[port.index] = cursor.isDone ? AnnouncementCursor() : cursor
+    announcements.sent(batch.count, for: port.index, isComplete: cursor.isDone)
+    send(&batch, now: now)
   }
 }

@@ -22,9 +22,6 @@ struct WorkerState: ~Copyable {
   var framesSinceProbe = 0
   var isStopping = false
 
-  /// The nics of all switches.
-  private(set) var uplinks: [UplinkWatch] = []
-
   init(poller: consuming Poller) { self.poller = poller }
 
   static func token(_ runtime: Int, _ port: PortIndex) -> UInt64 {
@@ -65,16 +62,22 @@ struct WorkerState: ~Copyable {
     if attachment.descriptor >= 0 { try? poller.remove(attachment.descriptor) }
   }
 
+  /// The uplink of a nic, on whatever switch.
+  func uplink(of nic: String) -> UplinkWatch? {
+    for runtime in runtimes {
+      if let watch = runtime.watches.first(where: { $0.nic == nic }) { return watch }
+    }
+    return nil
+  }
+
   /// Starts to watch the nic of an uplink, in place of what was watched for that port.
-  mutating func watch(_ uplink: UplinkWatch, isUp: Bool, now: MonotonicTime) {
+  func watch(_ uplink: UplinkWatch, isUp: Bool, now: MonotonicTime) {
     unwatch(uplink.port, of: uplink.switchName)
-    uplinks.append(uplink)
     runtime(named: uplink.switchName)?.watches.append(uplink)
     setLink(uplink, isUp: isUp, now: now)
   }
 
-  mutating func unwatch(_ port: PortIndex, of name: String) {
-    uplinks.removeAll { $0.port == port && $0.switchName == name }
+  func unwatch(_ port: PortIndex, of name: String) {
     runtime(named: name)?.watches.removeAll { $0.port == port }
   }
 

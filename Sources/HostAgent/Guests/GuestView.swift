@@ -1,0 +1,61 @@
+// What is known about the nic of a guest, and from whom.
+//
+// A device in a namespace tells all by netlink, QEMU tells it by QMP. A device that is a port of a bridge
+// says nothing about those behind the bridge, and without either there is nobody to ask: then the switch
+// goes by what the guest sends.
+
+internal import Dataplane
+internal import Model
+internal import Netlink
+internal import QMP
+internal import Wire
+
+/// The nic of a guest as the switch is told about it.
+struct GuestView: Equatable, Sendable {
+  var observed: PortObservation
+  var nic: Dataplane.GuestNIC
+  /// What the nic listens to; empty where nobody can tell.
+  var multicastAddresses: [MACAddress] = []
+
+  /// Nobody can look at the nic.
+  init(inferredFrom declared: MACAddress) {
+    observed = .inferred
+    nic = Dataplane.GuestNIC(assumed: declared)
+  }
+
+  /// A device in the namespace of the VM; nil when it is not there.
+  init(_ device: Netlink.GuestNIC?, declared: MACAddress) {
+    self.init(inferredFrom: declared)
+    guard let device, !device.hasMaster, let address = device.address else { return }
+    observed = .netlink
+    nic = Dataplane.GuestNIC(
+      observed: address, isPromiscuous: device.isPromiscuous,
+      isAllMulticast: device.isAllMulticast || device.hasMoreMulticastAddresses)
+    multicastAddresses = device.multicastAddresses
+  }
+
+  /// What the driver in a QEMU guest told its nic.
+  init(_ filter: RxFilter) {
+    observed = .qmp
+    nic = Dataplane.GuestNIC(
+      observed: filter.mainMAC, isPromiscuous: filter.isPromiscuous || filter.unicast == .all,
+      isAllMulticast: filter.multicast == .all || filter.multicastOverflow)
+    multicastAddresses = filter.multicast == .normal ? filter.multicastAddresses : []
+  }
+}
+
+/// Who can be asked about a nic.
+struct GuestSource: Hashable, Sendable {
+  /// The address that the file declares.
+  var declared: MACAddress
+  /// The QMP socket of the guest.
+  var qmp: String?
+  /// The nic's id there; nil for the only one.
+  var qmpNic: String?
+
+  init(_ nic: VirtualMachine.NIC) {
+    declared = nic.mac
+    qmp = nic.qmp
+    qmpNic = nic.qmpNic
+  }
+}

@@ -7,7 +7,8 @@ internal import Wire
 
 enum InspectCommands {
   static let all: [Command] =
-    switches.commands + portgroups.commands + ports.commands + uplinks.commands + macs.commands
+    switches.commands + portgroups.commands + ports.commands + PortCommands.all + uplinks.commands
+    + macs.commands
     + [MACCommands.flush] + vms.commands + hosts.commands
 
   static let switches = Inspection<SwitchStatus>(

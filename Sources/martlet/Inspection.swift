@@ -56,7 +56,7 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
     Console.tell(failures)
     let wanted = rows.filter { keys($0).contains { $0.lowercased() == name.lowercased() } }
     guard !wanted.isEmpty else {
-      throw Self.notThere(noun, name, among: rows.compactMap { keys($0).first })
+      throw Failure.notThere(noun, name, among: rows.compactMap { keys($0).first })
     }
     try Console.write(Printer(invocation).show(wanted))
     return failures.isEmpty ? .done : .failed
@@ -124,16 +124,6 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
     let chosen = told.values.filter { names($0.value).contains(name) }.map(\.agent)
     guard chosen.isEmpty else { return chosen }
     let known = Set(told.values.flatMap { names($0.value) }).sorted()
-    throw notThere(noun, name, among: known)
-  }
-
-  private static func notThere(_ noun: String, _ name: String, among known: [String]) -> Failure {
-    let shown = known.prefix(20).joined(separator: ", ")
-    let more = known.count > 20 ? " and \(known.count - 20) more" : ""
-    return Failure(
-      "cannot find \(noun) \(name)",
-      why: known.isEmpty ? "there are none" : "the known ones are \(shown)\(more)",
-      remedy: nearest(to: name, among: known).map { "did you mean \($0)?" }
-        ?? "see `martlet \(noun) list`")
+    throw Failure.notThere(noun, name, among: known)
   }
 }

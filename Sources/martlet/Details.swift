@@ -4,6 +4,7 @@
 // Made from the JSON of the row, so what a later agent tells is shown as well.
 
 internal import Base
+internal import Model
 
 /// The tables of one `show`.
 struct Details {
@@ -104,17 +105,11 @@ extension Details {
     }
   }
 
-  /// Bandwidths and sizes as a file would have them, when they are round.
+  /// Bandwidths and sizes as a file would have them.
   private static func quantity(_ value: JSONValue, _ name: String) -> String {
-    guard case .int(let number) = value, number > 0 else { return words(value) }
-    let suffixes: [(Int, String)] =
-      if name.hasSuffix("Bandwidth") {
-        [(1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")]
-      } else if name.hasSuffix("burstSize") {
-        [(1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")]
-      } else { [] }
-    let suffix = suffixes.first { number.isMultiple(of: $0.0) }
-    return suffix.map { "\(number / $0.0)\($0.1)" } ?? "\(number)"
+    guard case .int(let number) = value else { return words(value) }
+    if name.hasSuffix("Bandwidth") { return ShapingPolicy.text(bandwidth: number) }
+    return name.hasSuffix("burstSize") ? ShapingPolicy.text(burstSize: number) : words(value)
   }
 
   /// `no-telnet: ingress, protocol tcp, destinationPorts 23: drop`.

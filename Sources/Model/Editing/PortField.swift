@@ -51,13 +51,25 @@ extension PortField {
       $0.rawValue
     },
     PortField("inShaping.enabled", .shaping, \.policy.inShaping.enabled),
-    PortField("inShaping.averageBandwidth", .shaping, \.policy.inShaping.averageBandwidth),
-    PortField("inShaping.peakBandwidth", .shaping, \.policy.inShaping.peakBandwidth),
-    PortField("inShaping.burstSize", .shaping, \.policy.inShaping.burstSize),
+    PortField("inShaping.averageBandwidth", .shaping, \.policy.inShaping.averageBandwidth) {
+      ShapingPolicy.text(bandwidth: $0)
+    },
+    PortField("inShaping.peakBandwidth", .shaping, \.policy.inShaping.peakBandwidth) {
+      ShapingPolicy.text(bandwidth: $0)
+    },
+    PortField("inShaping.burstSize", .shaping, \.policy.inShaping.burstSize) {
+      ShapingPolicy.text(burstSize: $0)
+    },
     PortField("outShaping.enabled", .shaping, \.policy.outShaping.enabled),
-    PortField("outShaping.averageBandwidth", .shaping, \.policy.outShaping.averageBandwidth),
-    PortField("outShaping.peakBandwidth", .shaping, \.policy.outShaping.peakBandwidth),
-    PortField("outShaping.burstSize", .shaping, \.policy.outShaping.burstSize),
+    PortField("outShaping.averageBandwidth", .shaping, \.policy.outShaping.averageBandwidth) {
+      ShapingPolicy.text(bandwidth: $0)
+    },
+    PortField("outShaping.peakBandwidth", .shaping, \.policy.outShaping.peakBandwidth) {
+      ShapingPolicy.text(bandwidth: $0)
+    },
+    PortField("outShaping.burstSize", .shaping, \.policy.outShaping.burstSize) {
+      ShapingPolicy.text(burstSize: $0)
+    },
     PortField("filter", .filter, \.policy.filter) { rules in
       rules.isEmpty ? "no rules" : rules.map(\.name).joined(separator: ", ")
     },

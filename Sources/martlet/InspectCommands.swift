@@ -196,7 +196,6 @@ extension PortStatus {
     if isBlocked == true || state == .blocked {
       return "nothing: its policy blocks it (portBlocked)"
     }
-    if isConflict == true { return "nothing: another nic has the port that it claims" }
     if state != .up { return "nothing: \(message ?? "it is \(state.rawValue)")" }
     if let effectiveMAC, let mac, effectiveMAC != mac, policy?.security.macChanges.value == false {
       return

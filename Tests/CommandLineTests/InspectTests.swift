@@ -145,7 +145,7 @@ import Wire
 
   @Test(arguments: [
     ("blocked", "nothing: its policy blocks it (portBlocked)"),
-    ("conflict", "nothing: another nic has the port that it claims"),
+    ("conflict", "its frames"),
     ("down", "nothing: no such device"),
     ("changed", "nothing: the VM has set its nic to 00:00:00:00:00:aa, and macChanges is false (m"),
     ("allowed", "its frames"), ("promiscuous", "all frames of its VLANs (promiscuous)"),

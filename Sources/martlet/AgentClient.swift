@@ -35,8 +35,19 @@ enum AgentClient {
     _ agents: [Agent], _ method: HTTPMethod, _ target: HTTPTarget, body: [UInt8] = [],
     timeoutMilliseconds: Int = timeoutMilliseconds, as type: Value.Type
   ) -> AgentAnswers<Value> {
+    ask(
+      agents, method, body: body, timeoutMilliseconds: timeoutMilliseconds, as: type,
+      target: { _ in target })
+  }
+
+  /// Sends each agent, by its place in the list, a request of its own.
+  static func ask<Value: Decodable & Sendable>(
+    _ agents: [Agent], _ method: HTTPMethod, body: [UInt8], timeoutMilliseconds: Int,
+    as type: Value.Type, target: @escaping @Sendable (Int) -> HTTPTarget
+  ) -> AgentAnswers<Value> {
     let results = Mutex<[Int: Result<Value, Failure>]>([:])
     everyone(agents[...]) { index, agent in
+      let target = target(index)
       let client = HTTPClient(.socket(agent.socketPath), timeoutMilliseconds: timeoutMilliseconds)
       let result = Result { () throws(Failure) in
         let reply = try client.send(method, target, body: body)

@@ -49,7 +49,7 @@ struct CaptureChoice {
     if let failure = told.failures.first { throw failure }
     let chosen = told.values.filter { $0.value.name == host }.map(\.agent)
     guard chosen.isEmpty else { return chosen }
-    throw Self.notThere("host", host, among: told.values.map(\.value.name))
+    throw Failure.notThere("host", host, among: told.values.map(\.value.name))
   }
 
   private func choose<Row>(
@@ -59,7 +59,7 @@ struct CaptureChoice {
     guard chosen.isEmpty else { return (chosen, told.failures) }
     if let failure = told.failures.first { throw failure }
     let known = Set(told.values.flatMap { names($0.value) }).sorted()
-    throw Self.notThere(noun, name, among: known)
+    throw Failure.notThere(noun, name, among: known)
   }
 
   /// The agent that has a port, and the port's id there.
@@ -78,7 +78,7 @@ struct CaptureChoice {
         "cannot choose a port of \(name)", why: "it has \(known.joined(separator: ", "))",
         remedy: "name one, for example --port \(known[0])")
     }
-    throw notThere("port", name, among: known.sorted())
+    throw Failure.notThere("port", name, among: known.sorted())
   }
 
   private static func label(_ port: PortStatus) -> String {
@@ -88,15 +88,5 @@ struct CaptureChoice {
 
   private static func answers(_ port: PortStatus, to name: String) -> Bool {
     port.id == name || port.vm == name || label(port) == name
-  }
-
-  private static func notThere(_ noun: String, _ name: String, among known: [String]) -> Failure {
-    let shown = known.prefix(20).joined(separator: ", ")
-    let more = known.count > 20 ? " and \(known.count - 20) more" : ""
-    return Failure(
-      "cannot find \(noun) \(name)",
-      why: known.isEmpty ? "there are none" : "the known ones are \(shown)\(more)",
-      remedy: nearest(to: name, among: known).map { "did you mean \($0)?" }
-        ?? "see `martlet \(noun) list`")
   }
 }

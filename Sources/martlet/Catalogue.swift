@@ -11,6 +11,7 @@ extension Catalogue {
       Noun(name: "port", summary: "where nics of VMs are plugged in"),
       Noun(name: "uplink", summary: "where switches reach the physical network"),
       Noun(name: "mac", summary: "the addresses that switches know"),
+      Noun(name: "group", summary: "the multicast groups that VMs have joined"),
       Noun(name: "capture", summary: "record frames at named points, and why some were dropped"),
       Noun(name: "vm", summary: "VMs and their nics"),
       Noun(name: "host", summary: "hosts and their agents"),

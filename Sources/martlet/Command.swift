@@ -28,6 +28,8 @@ struct Command: Sendable {
     enum Count: Sendable {
       case one
       case optional
+      /// Any number of words, after all others; none too.
+      case any
       /// Everything after `--`, at least one word.
       case rest
     }
@@ -83,6 +85,7 @@ struct Command: Sendable {
       switch argument.count {
       case .one: words.append(argument.name)
       case .optional: words.append("[\(argument.name)]")
+      case .any: words.append("[\(argument.name)…]")
       case .rest: words += ["--", "\(argument.name)…"]
       }
     }
@@ -106,6 +109,8 @@ struct Noun: Sendable {
 struct Invocation {
   var command: Command
   var arguments: [String: String] = [:]
+  /// Those of the argument that takes any number.
+  var words: [String] = []
   /// What followed `--`.
   var rest: [String] = []
   var options: [String: String] = [:]

@@ -92,7 +92,8 @@ struct CommandParser {
 
   private func read(_ words: [String], for command: Command) throws(UsageError) -> Request {
     var invocation = Invocation(command: command)
-    var places = command.arguments.filter { $0.count != .rest }[...]
+    var places = command.arguments.filter { $0.count == .one || $0.count == .optional }[...]
+    let takesAny = command.arguments.contains { $0.count == .any }
     let takesRest = command.arguments.contains { $0.count == .rest }
     var words = words[...]
     while let word = words.popFirst() {
@@ -105,6 +106,8 @@ struct CommandParser {
         try readOption(word, &words, &invocation)
       } else if let place = places.popFirst() {
         invocation.arguments[place.name] = word
+      } else if takesAny {
+        invocation.words.append(word)
       } else {
         throw UsageError(
           "cannot take \(word)", why: "`\(command.path)` has no place for another argument",

@@ -1,8 +1,9 @@
-// `apply`: another topology for running hosts, on all of them or on none.
+// Another topology for running hosts, on all of them or on none: `apply`, and what edits a port.
 //
 // Every agent first tries the new text (`PUT /v1/config?dryRun=true`) and says what would change;
 // only when all can take it is it sent for good. Should one fail then, those that took it get back
-// what they ran, as far as it is known: the hosts of a lab share one file, labs/N/topology.yaml.
+// what they ran, as far as it is known. Who edits what runs says which revision that was, and an agent
+// that runs another by then refuses.
 
 internal import Base
 internal import ConfigFile
@@ -23,27 +24,40 @@ struct ConfigChange {
     var changes: [String]
   }
 
-  private let text: TopologyText
+  private let bytes: [UInt8]
   private let agents: [Agent]
-  /// What the hosts of a lab run now.
+  /// What each agent must run for the change to be right; empty: whatever it runs.
+  private let revisions: [UInt64]
+  /// What the hosts run now.
   private let oldBytes: [UInt8]?
 
+  /// The change to what a file declares.
   init(to text: TopologyText, _ invocation: Invocation) throws {
     let directory = AgentDirectory()
-    self.text = text
+    bytes = text.bytes
+    revisions = []
     agents = try directory.agents(for: invocation)
     guard let lab = try directory.lab(for: invocation) else {
       oldBytes = nil
       return
     }
+    // The hosts of a lab share one file.
     let old = try TopologyText("\(directory.runtimeFolder)/labs/\(lab)/topology.yaml")
     try LabNodes.check(lab, old.topology, text.topology)
     oldBytes = old.bytes
   }
 
+  /// The change of what hosts run to a topology that was made from it.
+  init(of running: RunningConfig, to topology: Topology) {
+    bytes = Array(YAMLWriter.text(topology.value).utf8)
+    oldBytes = running.bytes
+    agents = running.agents
+    revisions = running.revisions
+  }
+
   /// Tries the change on every host, tells what it is, and makes it unless it is only a trial.
   func make(isTrial: Bool) throws -> ExitStatus {
-    let trial = send(text.bytes, to: agents, isTrial: true)
+    let trial = send(bytes, to: agents, revisions, isTrial: true)
     guard trial.failures.isEmpty else {
       _ = trial.tellFailures()
       Console.note("nothing was changed")
@@ -54,7 +68,7 @@ struct ConfigChange {
       try Console.write(lines.map { "\(answer.host): \($0)\n" }.joined())
     }
     if isTrial { return .done }
-    let real = send(text.bytes, to: agents, isTrial: false)
+    let real = send(bytes, to: agents, revisions, isTrial: false)
     if !real.failures.isEmpty { takeBack(real.values.map(\.agent)) }
     for answer in real.values.map(\.value) where real.failures.isEmpty {
       try Console.write("\(answer.host): runs revision \(answer.revision)\n")
@@ -64,17 +78,24 @@ struct ConfigChange {
 
   private func takeBack(_ changed: [Agent]) {
     guard let oldBytes, !changed.isEmpty else { return }
-    let restored = send(oldBytes, to: changed, isTrial: false)
+    let restored = send(oldBytes, to: changed, [], isTrial: false)
     Console.tell(restored.failures)
     Console.note("taken back on \(restored.values.count) of \(changed.count) hosts that had it")
   }
 
-  private func send(_ bytes: [UInt8], to agents: [Agent], isTrial: Bool) -> AgentAnswers<Applied> {
-    let target = HTTPTarget(
-      segments: ["v1", "config"], query: isTrial ? [.init(name: "dryRun", value: "true")] : [])
-    return AgentClient.ask(
-      agents, .put, target, body: bytes, timeoutMilliseconds: Self.timeoutMilliseconds,
-      as: Applied.self)
+  private func send(
+    _ bytes: [UInt8], to agents: [Agent], _ revisions: [UInt64], isTrial: Bool
+  ) -> AgentAnswers<Applied> {
+    AgentClient.ask(
+      agents, .put, body: bytes, timeoutMilliseconds: Self.timeoutMilliseconds, as: Applied.self
+    ) { index in
+      var target = HTTPTarget(segments: ["v1", "config"])
+      if isTrial { target.query.append(.init(name: "dryRun", value: "true")) }
+      if !revisions.isEmpty {
+        target.query.append(.init(name: "revision", value: "\(revisions[index])"))
+      }
+      return target
+    }
   }
 }
 
@@ -96,11 +117,15 @@ enum LabNodes {
       remedy: "run `martlet lab down \(lab)`, then `martlet lab up` with the new file")
   }
 
-  /// VMs without the port groups of their nics.
+  /// VMs without where their nics are plugged in, and what is set there.
   private static func fixedParts(of vms: [VirtualMachine]) -> [VirtualMachine] {
     vms.map { given in
       var vm = given
-      for index in vm.nics.indices { vm.nics[index].portgroup = "" }
+      for index in vm.nics.indices {
+        vm.nics[index].portgroup = ""
+        vm.nics[index].isConnected = true
+        vm.nics[index].port = nil
+      }
       return vm
     }
   }

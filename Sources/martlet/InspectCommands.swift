@@ -7,8 +7,9 @@ internal import Wire
 
 enum InspectCommands {
   static let all: [Command] =
-    switches.commands + portgroups.commands + ports.commands + uplinks.commands + macs.commands
-    + [MACCommands.flush] + vms.commands + hosts.commands
+    switches.commands + portgroups.commands + ports.commands + PortCommands.all + uplinks.commands
+    + macs.commands
+    + [MACCommands.flush] + groups.commands + vms.commands + hosts.commands
 
   static let switches = Inspection<SwitchStatus>(
     noun: "switch", path: "/v1/switches",
@@ -61,12 +62,18 @@ enum InspectCommands {
       Column(number: "OUT") { $0.counters.packetsOut },
       Column(number: "DROPS") { $0.drops.values.reduce(0, &+) },
     ],
-    keyWords: "a port id, a MAC address or a VM",
-    keys: { [$0.id] + [$0.mac?.description, $0.vm].compactMap { $0 } },
+    keyWords: "a port id, a MAC address, a VM or VM/eth0",
+    keys: { [$0.id] + [$0.mac?.description, $0.vm, $0.label].compactMap { $0 } },
     hosts: { [$0.host] }, switches: { [$0.switch] },
+    flag: (
+      .init(name: "conflict", summary: "only those whose port another nic has"),
+      { $0.isConflict == true }
+    ),
+    notes: { [.init(name: "receives", text: $0.receives)] },
     listExample: .init(line: "martlet port list --host host1", effect: "the ports of one host"),
     showExample: .init(
-      line: "martlet port show web1", effect: "counters, and drops with their reasons"))
+      line: "martlet port show web1/eth0",
+      effect: "its policy and who set each field, counters, drops with reasons"))
 
   static let uplinks = Inspection<UplinkStatus>(
     noun: "uplink", path: "/v1/uplinks",
@@ -82,12 +89,16 @@ enum InspectCommands {
       Column(number: "IN") { $0.counters.packetsIn },
       Column(number: "OUT") { $0.counters.packetsOut },
       Column(number: "DROPS") { $0.drops.values.reduce(0, &+) },
+      Column("BEACON") { $0.beacon?.rawValue },
+      Column("MBPSIN") { $0.loadInMbps.map(InspectCommands.tenths) },
+      Column("MBPSOUT") { $0.loadOutMbps.map(InspectCommands.tenths) },
     ],
     keyWords: "the name of an uplink or of its nic", keys: { [$0.name, $0.nic] },
     hosts: { [$0.host] }, switches: { [$0.switch] },
     listExample: .init(line: "martlet uplink list", effect: "links and roles on every host"),
     showExample: .init(
-      line: "martlet uplink show uplink1 --host host1", effect: "counters of one uplink"))
+      line: "martlet uplink show uplink1 --host host1",
+      effect: "beacons, load, counters and drops of one uplink"))
 
   static let macs = Inspection<MACEntryStatus>(
     noun: "mac", path: "/v1/macs",
@@ -106,6 +117,26 @@ enum InspectCommands {
     listExample: .init(line: "martlet mac list --switch dvs1", effect: "the MAC table of a switch"),
     showExample: .init(
       line: "martlet mac show 00:50:56:00:00:01", effect: "where each host sees the address"))
+
+  static let groups = Inspection<GroupRow>(
+    noun: "group", path: "/v1/groups",
+    columns: [
+      Column("GROUP") { $0.group.description },
+      Column(number: "VLAN") { UInt64($0.vlan) },
+      Column("PORT") { $0.port },
+      Column("VM") { $0.vm },
+      Column("MODE") { $0.mode },
+      Column("SOURCES") { $0.sources.map(\.description).joined(separator: ",") },
+      Column(number: "AGE") { $0.ageSeconds.map { UInt64(max(0, $0)) } },
+      Column("HOST") { $0.host },
+      Column("SWITCH") { $0.switch },
+    ],
+    keyWords: "a multicast address, a port or a VM",
+    keys: { [$0.group.description, $0.port] + [$0.vm].compactMap { $0 } },
+    hosts: { [$0.host].compactMap { $0 } }, switches: { [$0.switch] },
+    listExample: .init(
+      line: "martlet group list --switch dvs1", effect: "who joined which multicast group"),
+    showExample: .init(line: "martlet group show 239.1.1.1", effect: "the members of one group"))
 
   static let vms = Inspection<VMStatus>(
     noun: "vm", path: "/v1/vms",
@@ -142,6 +173,39 @@ enum InspectCommands {
     keyWords: "the name of a host", keys: { [$0.name] }, hosts: { [$0.name] },
     listExample: .init(line: "martlet host list", effect: "every host and its agent"),
     showExample: .init(line: "martlet host show host1 -o json", effect: "one host, for a script"))
+}
+
+extension InspectCommands {
+  /// A number with one digit after the point.
+  @Sendable static func tenths(_ number: Double) -> String {
+    guard number.isFinite, abs(number) < 1e12 else { return "-" }
+    let tenths = Int((number * 10).rounded())
+    return "\(tenths / 10).\(abs(tenths % 10))"
+  }
+}
+
+extension PortStatus {
+  /// `web1/eth0`.
+  fileprivate var label: String? {
+    guard let vm, let device else { return nil }
+    return "\(vm)/\(device)"
+  }
+
+  /// Whether frames reach the VM, and why they do not.
+  fileprivate var receives: String {
+    if isBlocked == true || state == .blocked {
+      return "nothing: its policy blocks it (portBlocked)"
+    }
+    if state != .up { return "nothing: \(message ?? "it is \(state.rawValue)")" }
+    if let effectiveMAC, let mac, effectiveMAC != mac, policy?.security.macChanges.value == false {
+      return
+        "nothing: the VM has set its nic to \(effectiveMAC), and macChanges is false (macChange)"
+    }
+    guard promiscuous == true else { return "its frames" }
+    return policy?.security.allowPromiscuous.value == true
+      ? "all frames of its VLANs (promiscuous)"
+      : "its frames; the VM asks for all, and allowPromiscuous is false"
+  }
 }
 
 extension PortCounters {
@@ -193,7 +257,14 @@ extension PortGroupStatus {
         $0.name == row.name && $0.switch == row.switch && $0.vlan == row.vlan
           && $0.policy == row.policy
       }
-      if let same { sums[same].ports += row.ports } else { sums.append(row) }
+      guard let same else {
+        sums.append(row)
+        continue
+      }
+      sums[same].ports += row.ports
+      // Each host knows all ports of the switch; one may be behind.
+      sums[same].numPorts = [sums[same].numPorts, row.numPorts].compactMap { $0 }.max()
+      sums[same].usedPorts = [sums[same].usedPorts, row.usedPorts].compactMap { $0 }.max()
     }
     return sums
   }

@@ -20,6 +20,10 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
   var keys: @Sendable (Row) -> [String]
   var hosts: (@Sendable (Row) -> [String])?
   var switches: (@Sendable (Row) -> [String])?
+  /// A flag of `list` that leaves out what it is not about.
+  var flag: (option: Command.Option, keeps: @Sendable (Row) -> Bool)?
+  /// What follows from the fields of a row, for `show`.
+  var notes: @Sendable (Row) -> [Details.Field] = { _ in [] }
   /// Makes one row of several that agents told about one thing.
   var merge: @Sendable ([Row]) -> [Row] = { $0 }
   var listExample: Command.Example
@@ -32,8 +36,8 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
       + Printer.options
     return [
       Command(
-        noun: noun, verb: "list", summary: "one line for each", options: options,
-        examples: [listExample], run: list),
+        noun: noun, verb: "list", summary: "one line for each",
+        options: (flag.map { [$0.option] } ?? []) + options, examples: [listExample], run: list),
       Command(
         noun: noun, verb: "show", summary: "everything about one",
         arguments: [.init(name: "NAME", summary: keyWords)], options: options,
@@ -42,7 +46,8 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
   }
 
   @Sendable private func list(_ invocation: Invocation) throws -> ExitStatus {
-    let (rows, failures) = try rows(for: invocation)
+    var (rows, failures) = try rows(for: invocation)
+    if let flag, invocation.flags.contains(flag.option.name) { rows = rows.filter(flag.keeps) }
     Console.tell(failures)
     if failures.isEmpty || !rows.isEmpty {
       try Console.write(Printer(invocation).list(rows, columns))
@@ -56,9 +61,9 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
     Console.tell(failures)
     let wanted = rows.filter { keys($0).contains { $0.lowercased() == name.lowercased() } }
     guard !wanted.isEmpty else {
-      throw Self.notThere(noun, name, among: rows.compactMap { keys($0).first })
+      throw Failure.notThere(noun, name, among: rows.compactMap { keys($0).first })
     }
-    try Console.write(Printer(invocation).show(wanted))
+    try Console.write(Printer(invocation).show(wanted, notes: notes))
     return failures.isEmpty ? .done : .failed
   }
 
@@ -124,16 +129,6 @@ struct Inspection<Row: Codable & Sendable>: Sendable {
     let chosen = told.values.filter { names($0.value).contains(name) }.map(\.agent)
     guard chosen.isEmpty else { return chosen }
     let known = Set(told.values.flatMap { names($0.value) }).sorted()
-    throw notThere(noun, name, among: known)
-  }
-
-  private static func notThere(_ noun: String, _ name: String, among known: [String]) -> Failure {
-    let shown = known.prefix(20).joined(separator: ", ")
-    let more = known.count > 20 ? " and \(known.count - 20) more" : ""
-    return Failure(
-      "cannot find \(noun) \(name)",
-      why: known.isEmpty ? "there are none" : "the known ones are \(shown)\(more)",
-      remedy: nearest(to: name, among: known).map { "did you mean \($0)?" }
-        ?? "see `martlet \(noun) list`")
+    throw Failure.notThere(noun, name, among: known)
   }
 }

@@ -146,6 +146,18 @@ struct AgentRows: Sendable {
     ]
   }
 
+  /// Each VM has joined one group.
+  private var groups: JSONValue {
+    .array(
+      ports.map { port in
+        [
+          "host": .string(host), "switch": "dvs1", "vlan": 10, "group": "239.1.1.1",
+          "port": .string(port.id), "vm": port.vm.map { .string($0) } ?? .null, "mode": "include",
+          "sources": ["10.0.10.7", "10.0.10.8"], "ageSeconds": 12,
+        ]
+      })
+  }
+
   var router: HTTPRouter {
     let rows = self
     var router = HTTPRouter()
@@ -155,6 +167,7 @@ struct AgentRows: Sendable {
     router.on(.get, "/v1/uplinks") { _ in .json(rows.uplinks) }
     router.on(.get, "/v1/macs") { _ in .json(rows.macs) }
     router.on(.get, "/v1/vms") { _ in .json(rows.vms) }
+    router.on(.get, "/v1/groups") { _ in .json(rows.groups) }
     router.on(.get, "/v1/host") { _ in
       .json(
         HostStatus(

@@ -100,16 +100,119 @@ import Wire
   @Test func showTellsEverything() throws {
     try startLab()
     let show = try runtime.run("port show WEB1")
-    #expect(show.cells.contains(["counters.packetsInUnicast", "41"]))
-    #expect(show.cells.contains(["drops.forgedTransmit", "3"]))
+    #expect(show.cells.contains(["packetsIn", "41", "0", "2", "0", "0"]))
+    #expect(show.cells.contains(["forgedTransmit", "3"]))
     #expect(!show.output.contains("web2"))
     let policy = try runtime.run("portgroup show web")
-    #expect(
-      policy.cells.contains(["policy.teaming.policy", "loadbalance_srcid", "(default)"]))
+    #expect(policy.cells.contains(["teaming.policy", "loadbalance_srcid", "default"]))
     let both = try runtime.run("uplink show vmnic0")
     #expect(both.cells.filter { $0.first == "host" }.map { $0[1] } == ["host1", "host2"])
     let vm = try runtime.run("vm show web1")
     #expect(vm.cells.contains(["nics[0].addresses", "10.0.10.1/24"]))
+  }
+
+  @Test func aPolicyTellsWhoSetEachField() throws {
+    var rows = try AgentRows(host: "host1", number: 1)
+    let rule = FilterRule(
+      name: "no-dns", direction: .ingress, protocol: .udp, destinationPorts: [FilterRange(53...53)],
+      action: .drop)
+    let portgroup = PortGroup(
+      name: "web", vlan: .access(10),
+      policy: Policy(
+        inShaping: ShapingPolicy(averageBandwidth: 10_000_000, burstSize: 1 << 20), filter: [rule]))
+    let own = PortSettings(
+      vlan: .access(30), policy: Policy(outShaping: ShapingPolicy(averageBandwidth: 64_001)))
+    rows.ports[0].policy = EffectivePolicy(
+      switch: Policy(security: SecurityPolicy(macChanges: false)), portgroup: portgroup, port: own,
+      uplinks: ["uplink1"])
+    try runtime.start(lab: "quickstart", rows)
+    let show = try runtime.run("port show web1/eth0")
+    #expect(show.status == 0 && show.errors.isEmpty)
+    for line in [
+      "POLICY VALUE FROM", "blocked false default", "vlan 30 port",
+      "security.macChanges false switch", "inShaping.averageBandwidth 10M portgroup",
+      "inShaping.burstSize 1MB portgroup", "outShaping.averageBandwidth 64001 port",
+      "filter[0] no-dns: ingress, protocol udp, destinationPorts 53: drop portgroup",
+      "teaming.activeUplinks uplink1 default",
+    ] {
+      #expect(show.cells.contains(line.split(separator: " ").map(String.init)), "\(line)")
+    }
+    struct Port: Decodable { var policy: EffectivePolicy }
+    let json = try runtime.run("port show web1/eth0 -o json")
+    let ports = try JSONText.decode([Port].self, from: Array(json.output.utf8))
+    #expect(ports.map(\.policy) == [rows.ports[0].policy])
+  }
+
+  @Test(arguments: [
+    ("blocked", "nothing: its policy blocks it (portBlocked)"),
+    ("conflict", "its frames"),
+    ("down", "nothing: no such device"),
+    ("changed", "nothing: the VM has set its nic to 00:00:00:00:00:aa, and macChanges is false (m"),
+    ("allowed", "its frames"), ("promiscuous", "all frames of its VLANs (promiscuous)"),
+    ("asks", "its frames; the VM asks for all, and allowPromiscuous is false"),
+  ])
+  func showTellsWhyNothingIsReceived(_ situation: String, _ words: String) throws {
+    var rows = try AgentRows(host: "host1", number: 1)
+    var policy = Policy(security: SecurityPolicy(allowPromiscuous: situation == "promiscuous"))
+    var port = rows.ports[0]
+    port.effectiveMAC = port.mac
+    switch situation {
+    case "blocked": port.isBlocked = true
+    case "conflict": port.isConflict = true
+    case "down": (port.state, port.message) = (.down, "no such device")
+    case "changed": port.effectiveMAC = MACAddress(rawValue: 0xAA)
+    case "allowed":
+      port.effectiveMAC = MACAddress(rawValue: 0xAA)
+      policy.security.macChanges = true
+    default: port.promiscuous = true
+    }
+    port.policy = EffectivePolicy(switch: policy, portgroup: Policy(), uplinks: [])
+    rows.ports = [port]
+    try runtime.start(lab: "quickstart", rows)
+    let show = try runtime.run("port show web1")
+    #expect(show.lines.contains { $0.hasPrefix("receives") && $0.contains("  \(words)") })
+    let conflicts = try runtime.run("port list --conflict --no-headers")
+    #expect(conflicts.lines.count == (situation == "conflict" ? 1 : 0))
+  }
+
+  @Test func uplinksTellBeaconsAndLoad() throws {
+    var rows = try AgentRows(host: "host1", number: 1)
+    rows.uplinks[0].beacon = .shotgun
+    rows.uplinks[0].loadInMbps = 12.349
+    rows.uplinks[0].drops = ["uplinkDown": 5]
+    try runtime.start(lab: "quickstart", rows)
+    let list = try runtime.run("uplink list")
+    #expect(list.cells[0].suffix(3) == ["BEACON", "MBPSIN", "MBPSOUT"])
+    #expect(list.cells[1].suffix(4) == ["5", "shotgun", "12.3", "-"])
+    let show = try runtime.run("uplink show uplink1")
+    #expect(show.cells.contains(["beacon", "shotgun"]))
+    #expect(show.cells.contains(["uplinkDown", "5"]))
+    #expect(show.cells.contains(["packetsOut", "0", "0", "0", "0", "0"]))
+    #expect(show.cells.contains(["bytesIn", "0", "0", "0", "-", "-"]))
+  }
+
+  @Test func groupsTellWhoJoined() throws {
+    try startLab()
+    let list = try runtime.run("group list")
+    #expect(list.status == 0 && list.errors.isEmpty, "\(list.errors)")
+    #expect(
+      list.cells == [
+        ["GROUP", "VLAN", "PORT", "VM", "MODE", "SOURCES", "AGE", "HOST", "SWITCH"],
+        [
+          "239.1.1.1", "10", "web1-eth0", "web1", "include", "10.0.10.7,10.0.10.8", "12", "host1",
+          "dvs1",
+        ],
+        [
+          "239.1.1.1", "10", "web2-eth0", "web2", "include", "10.0.10.7,10.0.10.8", "12", "host2",
+          "dvs1",
+        ],
+      ])
+    #expect(try runtime.run("group list --host host2 --no-headers").lines.count == 1)
+    #expect(try runtime.run("group list --switch vSwitch0 --no-headers").lines.isEmpty)
+    #expect(
+      try runtime.run("group show 239.1.1.1 -o json").output.contains("\"mode\": \"include\""))
+    #expect(
+      try runtime.run("group show web2").cells.contains(["sources", "10.0.10.7,", "10.0.10.8"]))
   }
 
   @Test func aNameThatIsNotThereIsAnError() throws {

@@ -7,9 +7,11 @@ import Testing
   /// Every noun with its verbs, as design and README name them.
   static let commands = [
     "lab": ["up", "down", "list", "exec", "graph"], "validate": [], "apply": [],
-    "switch": ["list", "show"], "portgroup": ["list", "show"], "port": ["list", "show"],
+    "switch": ["list", "show"], "portgroup": ["list", "show"],
+    "port": ["list", "show", "block", "unblock", "attach", "detach", "set", "reset"],
     "uplink": ["list", "show"], "mac": ["list", "show", "flush"], "vm": ["list", "show"],
-    "host": ["list", "show", "run", "keep"], "capture": [], "version": [],
+    "group": ["list", "show"], "host": ["list", "show", "run", "keep"], "capture": [],
+    "version": [],
   ]
 
   @Test func helpNamesEveryCommand() throws {
@@ -53,9 +55,20 @@ import Testing
     ("port list --no-headers=yes", "--no-headers has no value"),
     ("port list --host a --host b", "give it once"),
     ("port list extra", "no place for another argument"),
-    ("port show", "needs a port id, a MAC address or a VM"),
+    ("port show", "needs a port id, a MAC address, a VM or VM/eth0"),
     ("port list -- ls", "takes nothing after `--`"),
     ("port list --socket /x --lab y", "give one of them"),
+    ("port block", "needs a VM with one nic, VM/eth0, a port id or a MAC address"),
+    ("port block a --host h", "does not have it"), ("port blok a", "did you mean `port block`?"),
+    ("port set a", "FIELD=VALUE is missing"), ("port set a vlan", "write vlan=VALUE"),
+    ("port set a vlan=", "it has no value"), ("port set a vlan=9 vlan=9", "give it once"),
+    ("port set a vlna=30", "did you mean `vlan`?"),
+    ("port set a security=true", "it stands for several settings"),
+    ("port set a blocked=maybe", "must be true or false, not `maybe`"),
+    ("port set a inShaping.averageBandwidth=10Q", "write bits per second, as 64k, 100M or 1G"),
+    ("port set a --reset speed", "a port has no such setting"),
+    ("port reset a vlna", "did you mean `vlan`?"),
+    ("port attach a b c", "no place for another argument"),
     ("lab up", "needs a topology file; for example: martlet lab up"),
     ("lab up a.yaml --timeout soon", "not a whole number from 1 to 3600"),
     ("lab up a.yaml --timeout 0", "not a whole number from 1 to 3600"),

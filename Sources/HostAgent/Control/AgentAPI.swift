@@ -5,13 +5,17 @@
 //        /v1/uplinks /v1/macs /v1/vms                arrays of the Model/Status types
 //   POST /v1/reload                                  reads the configuration file again: {"revision": n},
 //                                                    or 422 with {"errors": [...]}, and nothing changed
-//   PUT  /v1/config[?dryRun=true]                    a topology file as body, applied and kept in place of
+//   GET  /v1/config                                  what runs, as the text of a topology file: {"host",
+//                                                    "revision", "topology"}
+//   PUT  /v1/config[?dryRun=true][&revision=N]       a topology file as body, applied and kept in place of
 //                                                    the configuration file: {"host", "revision",
-//                                                    "changes": [...]}, or 422 as above
+//                                                    "changes": [...]}, or 422 as above; 409, and nothing
+//                                                    changed, when N is not what runs
 //   POST /v1/macs/flush[?port=ID]                    {"flushed": n}
 //   GET  /v1/capture[?...]                           pcapng, until the client closes (CaptureRequest)
 
 internal import Base
+internal import ConfigFile
 internal import HTTP
 internal import Model
 
@@ -39,6 +43,9 @@ enum AgentAPI {
       .json(try withEveryKey(try ask(mailbox) { $0.hostStatus() }))
     }
     router.on(.post, "/v1/reload") { _ throws(Failure) in try reload(mailbox) }
+    router.on(.get, "/v1/config") { _ throws(Failure) in
+      .json(try ask(mailbox) { $0.running() })
+    }
     router.on(.put, "/v1/config") { request throws(Failure) in try configure(request, mailbox) }
     router.on(.post, "/v1/macs/flush") { request throws(Failure) in
       let id = request.target.first("port")
@@ -92,6 +99,13 @@ enum AgentAPI {
     return value
   }
 
+  fileprivate struct Running: Encodable {
+    var host: String
+    var revision: UInt64
+    /// The text of a topology file.
+    var topology: String
+  }
+
   fileprivate struct Applied: Encodable {
     var host: String
     var revision: UInt64
@@ -118,10 +132,11 @@ enum AgentAPI {
   private static func reload(_ mailbox: Mailbox<ControlState>) throws(Failure) -> HTTPResponse {
     answer(
       try ask(mailbox) { state in
-        let old = state.switches
+        let old = RunningNetwork(state.topology, state.switches)
         return Result { () throws(ConfigErrors) in
           try state.reload()
-          return state.applied(ConfigChanges.between(old, state.switches))
+          let new = RunningNetwork(state.topology, state.switches)
+          return state.applied(ConfigChanges.between(old, new))
         }
       })
   }
@@ -131,12 +146,20 @@ enum AgentAPI {
   {
     let text = request.body
     let isTrial = request.target.first("dryRun") == "true"
-    return answer(
-      try ask(mailbox) { state in
-        Result { () throws(ConfigErrors) in
-          state.applied(try state.configure(text, isTrial: isTrial))
-        }
-      })
+    let base = request.target.first("revision")
+    let result: Result<Applied, ConfigErrors>? = try ask(mailbox) { state in
+      if let base, base != "\(state.revision)" { return nil }
+      return Result { () throws(ConfigErrors) in
+        state.applied(try state.configure(text, isTrial: isTrial))
+      }
+    }
+    guard let result else {
+      return .failure(
+        Failure(
+          "cannot apply the configuration", why: "somebody else changed it meanwhile",
+          remedy: "do it again, on what runs now"), status: 409)
+    }
+    return answer(result)
   }
 
   private static func answer(_ result: Result<Applied, ConfigErrors>) -> HTTPResponse {
@@ -149,6 +172,11 @@ enum AgentAPI {
 }
 
 extension ControlState {
+  fileprivate func running() -> AgentAPI.Running {
+    AgentAPI.Running(
+      host: options.host, revision: revision, topology: YAMLWriter.text(topology.value))
+  }
+
   fileprivate func applied(_ changes: [String]) -> AgentAPI.Applied {
     AgentAPI.Applied(host: options.host, revision: revision, changes: changes)
   }

@@ -3,21 +3,44 @@
 internal import Model
 internal import Planner
 
+/// What a host runs: what is declared, and what was compiled from it.
+struct RunningNetwork {
+  var topology: Topology
+  var switches: [PlannedSwitch]
+
+  init(_ topology: Topology, _ switches: [PlannedSwitch]) {
+    self.topology = topology
+    self.switches = switches
+  }
+}
+
 enum ConfigChanges {
   /// One line for each difference; empty when there is none.
-  static func between(_ old: [PlannedSwitch], _ new: [PlannedSwitch]) -> [String] {
-    let names = (old + new).map(\.name)
+  static func between(_ old: RunningNetwork, _ new: RunningNetwork) -> [String] {
+    let names = (old.switches + new.switches).map(\.name)
     var seen: Set<String> = []
     return names.filter { seen.insert($0).inserted }.flatMap { name in
-      let before = old.first { $0.name == name }
-      let after = new.first { $0.name == name }
+      let before = old.switches.first { $0.name == name }
+      let after = new.switches.first { $0.name == name }
       switch (before, after) {
       case (nil, .some(let after)): return ["switch \(name): added"] + ports(nil, after)
       case (.some, nil): return ["switch \(name): removed"]
       case (.some(let before), .some(let after)):
         return settings(before, after) + portgroups(before, after) + ports(before, after)
+          + ownSettings(
+            Set(before.ports.map(\.label)).intersection(after.ports.map(\.label)), old.topology,
+            new.topology)
       case (nil, nil): return []
       }
+    }
+  }
+
+  /// What ports that stay say for themselves.
+  private static func ownSettings(_ ports: Set<String>, _ old: Topology, _ new: Topology)
+    -> [String]
+  {
+    new.allNICs.filter { ports.contains("\($0)") }.flatMap { nic in
+      new.portChanges(of: nic, since: old).map { "port \(nic): \($0)" }
     }
   }
 

@@ -33,7 +33,9 @@ extension ControlState {
     let topology = try TopologyFile.parse(text, file: options.configPath)
     try Self.check(topology, declares: options)
     do throws(Failure) {
-      let changes = ConfigChanges.between(switches, try compile(topology).switches)
+      let changes = ConfigChanges.between(
+        RunningNetwork(self.topology, switches),
+        RunningNetwork(topology, try compile(topology).switches))
       if isTrial { return changes }
       try apply(topology, from: text)
       return changes

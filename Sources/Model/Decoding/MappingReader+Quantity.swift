@@ -1,4 +1,4 @@
-// Reads bandwidths and sizes. Bandwidths are in bit/s with decimal suffixes (100M), sizes in bytes
+// Reads and writes bandwidths and sizes. Bandwidths are in bit/s with decimal suffixes (100M), sizes in bytes
 // with binary ones (1MB), as the vSphere API and its forms have them.
 
 internal import Base
@@ -34,6 +34,20 @@ struct Quantity {
     let (product, overflow) = number.multipliedReportingOverflow(by: suffix?.factor ?? 1)
     return overflow ? .max : product
   }
+
+  /// The number with the largest suffix that says it exactly.
+  func text(_ number: Int) -> String {
+    let suffix = suffixes.last { number > 0 && number.isMultiple(of: $0.factor) }
+    return suffix.map { "\(number / $0.factor)\($0.text)" } ?? "\(number)"
+  }
+}
+
+extension ShapingPolicy {
+  /// A bandwidth as people write it: `10M`.
+  public static func text(bandwidth: Int) -> String { Quantity.bandwidth.text(bandwidth) }
+
+  /// A burst size as people write it: `1MB`.
+  public static func text(burstSize: Int) -> String { Quantity.burst.text(burstSize) }
 }
 
 extension MappingReader {

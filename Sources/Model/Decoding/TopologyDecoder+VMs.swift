@@ -83,7 +83,7 @@ extension TopologyDecoder {
     return (nic, mac != nil)
   }
 
-  private func port(_ node: ConfigNode, _ owner: String) -> PortSettings {
+  func port(_ node: ConfigNode, _ owner: String) -> PortSettings {
     let reader = MappingReader(
       node, subject: "port of \(owner)", keys: ["id", "vlan", "policy"], log: log)
     // Which kind of switch it is on is not known here; `TopologyCheck` knows.

@@ -14,7 +14,7 @@ public struct TopologyDecoder {
 
   let log = MistakeLog()
 
-  private init() {}
+  init() {}
 
   /// Reads a whole file. Throws everything that is wrong with it.
   public static func decode(_ root: ConfigNode) throws(ConfigErrors) -> Topology {

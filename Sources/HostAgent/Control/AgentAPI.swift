@@ -2,7 +2,7 @@
 //
 //   GET  /v1/host                                    one object (HostStatus)
 //   GET  /v1/switches /v1/portgroups /v1/ports
-//        /v1/uplinks /v1/macs /v1/vms                arrays of the Model/Status types
+//        /v1/uplinks /v1/macs /v1/groups /v1/vms     arrays of the Model/Status types
 //   POST /v1/reload                                  reads the configuration file again: {"revision": n},
 //                                                    or 422 with {"errors": [...]}, and nothing changed
 //   GET  /v1/config                                  what runs, as the text of a topology file: {"host",
@@ -38,6 +38,7 @@ enum AgentAPI {
     list("ports") { $0.portStatuses() }
     list("uplinks") { $0.uplinkStatuses() }
     list("macs") { $0.macStatuses() }
+    list("groups") { $0.groupStatuses() }
     list("vms") { $0.vmStatuses() }
     router.on(.get, "/v1/host") { _ throws(Failure) in
       .json(try withEveryKey(try ask(mailbox) { $0.hostStatus() }))

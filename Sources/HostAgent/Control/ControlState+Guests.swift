@@ -54,9 +54,14 @@ extension ControlState {
   }
 
   private func guestSource(of key: PortKey) -> GuestSource? {
+    declaredNIC(of: key).map { GuestSource($0) }
+  }
+
+  /// What the file says about a nic.
+  func declaredNIC(of key: PortKey) -> VirtualMachine.NIC? {
     guard let vm = topology.vm(named: key.vm) else { return nil }
     let place = vm.nics.indices.first { VirtualMachine.deviceName(ofNIC: $0) == key.device }
-    return place.map { GuestSource(vm.nics[$0]) }
+    return place.map { vm.nics[$0] }
   }
 }
 

@@ -9,63 +9,7 @@ internal import Model
 internal import Planner
 internal import Wire
 
-/// The numbers of one port, as the worker has them at one moment.
-struct PortReading: Sendable {
-  var isAttached = false
-  var counters = Dataplane.PortCounters()
-  var offload = OffloadCounters()
-  /// `tap`, `packet`; `none` without an attachment.
-  var attachment = "none"
-  var uplink: PortIndex?
-  var isLinkUp = false
-  var isUsable = false
-}
-
-/// The numbers of a switch at one moment.
-struct SwitchReading: Sendable {
-  var ports: [PortReading] = []
-  var sums = ConservationSums()
-  var revision: UInt64 = 0
-
-  subscript(port: PortIndex) -> PortReading {
-    port.index < ports.count ? ports[port.index] : PortReading()
-  }
-}
-
-extension SwitchRuntime {
-  /// Reads every port below `count` between two batches.
-  func reading(portCount count: Int) -> SwitchReading {
-    var reading = SwitchReading()
-    reading.sums = network.conservation
-    reading.revision = network.revision
-    for index in 0..<count {
-      let port = PortIndex(index)
-      var numbers = PortReading()
-      numbers.isAttached = network.isAttached(port)
-      numbers.counters = network.portCounters(port)
-      numbers.uplink = network.selectedUplink(of: port)
-      numbers.isLinkUp = network.isLinkUp(port)
-      numbers.isUsable = network.isUplinkUsable(port)
-      if let attachment = attachments[index] {
-        numbers.offload = attachment.offloadCounters
-        // A name is the kind and then the device.
-        numbers.attachment = String(attachment.name.prefix { $0 != " " })
-      }
-      reading.ports.append(numbers)
-    }
-    return reading
-  }
-}
-
 extension ControlState {
-  func reading(of planned: PlannedSwitch) -> SwitchReading {
-    let name = planned.name
-    let indices = planned.ports.map(\.index) + planned.uplinks.map(\.index)
-    let count = (indices.map(\.index).max() ?? -1) + 1
-    return worker.perform { $0.runtime(named: name)?.reading(portCount: count) }
-      ?? SwitchReading()
-  }
-
   func hostStatus() -> HostStatus {
     HostStatus(
       name: options.host, revision: revision, pid: Int(ProcessIdentity.current.number),
@@ -82,12 +26,14 @@ extension ControlState {
     switches.map { planned in
       let reading = reading(of: planned)
       let declared = planned.hostSwitch
-      return SwitchStatus(
+      var status = SwitchStatus(
         name: declared.name, kind: declared.kind, hosts: [options.host], mtu: declared.mtu,
         uplinks: planned.uplinks.map(\.name), portgroupCount: declared.portgroups.count,
         portsUsed: planned.ports.count,
         portLimit: SwitchLimits().ports - planned.uplinks.count, revision: reading.revision,
         conservation: ConservationStatus(reading.sums))
+      status.multicastFiltering = declared.multicastFiltering
+      return status
     }
   }
 
@@ -105,7 +51,14 @@ extension ControlState {
   func portStatuses() -> [PortStatus] {
     switches.flatMap { planned in
       let reading = reading(of: planned)
-      return planned.ports.map { portStatus($0, planned, reading) }
+      let groups = Dictionary(grouping: groups(of: planned)) { $0.port }
+      return planned.ports.map { port in
+        var status = portStatus(port, planned, reading)
+        if planned.hostSwitch.multicastFiltering == .snooping {
+          status.groups = groups[port.index.index]?.map(\.group) ?? []
+        }
+        return status
+      }
     }
   }
 
@@ -113,14 +66,36 @@ extension ControlState {
     _ port: PlannedPort, _ planned: PlannedSwitch, _ reading: SwitchReading
   ) -> PortStatus {
     let numbers = reading[port.index]
-    return PortStatus(
+    var status = PortStatus(
       id: "\(port.id)", switch: planned.name, portgroup: port.portgroup, host: options.host,
       vm: port.key.vm, device: port.key.device, mac: port.mac, vlan: port.vlan,
-      state: numbers.isAttached ? .up : .down,
+      state: numbers.state,
       teamUplink: uplinkName(numbers.uplink, planned), revision: reading.revision,
       counters: Model.PortCounters(numbers.counters), drops: numbers.counters.dropsByName,
       attachment: numbers.attachment, message: problems[port.label],
       offload: OffloadStatus(numbers.offload))
+    status.policy = policy(of: port, planned)
+    status.isBlocked = numbers.isBlocked
+    status.teamUplinks = planned.uplinks.enumerated().filter { position, _ in
+      numbers.teamUplinks & (1 << UInt32(position)) != 0
+    }.map(\.element.name)
+    status.inShaping = numbers.inShaper.map { ShapingStatus($0) }
+    status.outShaping = numbers.outShaper.map { ShapingStatus($0) }
+    status.effectiveMAC = numbers.nic.address
+    let view = guests.views[port.key]
+    status.observed = view?.observed ?? .inferred
+    if numbers.nic.isObserved {
+      status.promiscuous = numbers.nic.isPromiscuous
+      status.multicastAddresses = view?.multicastAddresses
+    }
+    return status
+  }
+
+  private func policy(of port: PlannedPort, _ planned: PlannedSwitch) -> EffectivePolicy? {
+    guard let portgroup = planned.hostSwitch.portgroup(named: port.portgroup),
+      let nic = declaredNIC(of: port.key)
+    else { return nil }
+    return planned.hostSwitch.effectivePolicy(of: portgroup, nic: nic)
   }
 
   private func uplinkName(_ port: PortIndex?, _ planned: PlannedSwitch) -> String? {
@@ -134,13 +109,17 @@ extension ControlState {
         let numbers = reading[uplink.index]
         let state: UplinkStatus.State =
           numbers.isUsable ? .up : numbers.isAttached && numbers.isLinkUp ? .recovering : .down
-        return UplinkStatus(
+        var status = UplinkStatus(
           name: uplink.name, nic: uplink.nic, host: options.host, switch: planned.name,
           link: numbers.isAttached && numbers.isLinkUp ? .up : .down, role: uplink.role,
           state: state,
           speedMbps: speeds[UplinkSlot(switchName: planned.name, port: uplink.index)] ?? nil,
           counters: Model.PortCounters(numbers.counters), drops: numbers.counters.dropsByName,
           offload: OffloadStatus(numbers.offload))
+        status.beacon = UplinkStatus.Beacon(numbers)
+        status.loadInMbps = Double(numbers.loadIn) / 1e6
+        status.loadOutMbps = Double(numbers.loadOut) / 1e6
+        return status
       }
     }
   }
@@ -154,7 +133,7 @@ extension ControlState {
           VMStatus.NIC(
             device: port.key.device, portgroup: port.portgroup, switch: planned.name,
             mac: port.mac, addresses: port.addresses, portId: "\(port.id)",
-            state: reading[port.index].isAttached ? .up : .down,
+            state: reading[port.index].state,
             teamUplink: uplinkName(reading[port.index].uplink, planned))
         )
       }
@@ -163,59 +142,5 @@ extension ControlState {
       let nics = ports.filter { $0.0.key.vm == vm.name }.map(\.1)
       return VMStatus(name: vm.name, host: vm.host, nics: nics.sorted { $0.device < $1.device })
     }
-  }
-}
-
-extension Model.PortCounters {
-  init(_ counters: Dataplane.PortCounters) {
-    self.init()
-    packetsInUnicast = counters.ingress.packetsUnicast
-    packetsInMulticast = counters.ingress.packetsMulticast
-    packetsInBroadcast = counters.ingress.packetsBroadcast
-    bytesInUnicast = counters.ingress.bytesUnicast
-    bytesInMulticast = counters.ingress.bytesMulticast
-    bytesInBroadcast = counters.ingress.bytesBroadcast
-    packetsOutUnicast = counters.egress.packetsUnicast
-    packetsOutMulticast = counters.egress.packetsMulticast
-    packetsOutBroadcast = counters.egress.packetsBroadcast
-    bytesOutUnicast = counters.egress.bytesUnicast
-    bytesOutMulticast = counters.egress.bytesMulticast
-    bytesOutBroadcast = counters.egress.bytesBroadcast
-    packetsInDropped = counters.ingress.packetsDropped
-    packetsOutDropped = counters.egress.packetsDropped
-    packetsInException = counters.ingress.packetsException
-    packetsOutException = counters.egress.packetsException
-  }
-}
-
-extension Dataplane.PortCounters {
-  /// Drops by the reason's name, those that happened.
-  var dropsByName: [String: UInt64] {
-    var drops: [String: UInt64] = [:]
-    for reason in DropReason.allCases where self[reason] > 0 { drops[reason.name] = self[reason] }
-    return drops
-  }
-}
-
-extension OffloadStatus {
-  init(_ counters: OffloadCounters) {
-    self.init()
-    segmentedFramesIn = counters.segmentationReceived
-    segmentedFramesOut = counters.segmentationPassed
-    checksumsCompleted = counters.checksumDone
-    framesSegmented = counters.segmentationDone
-    segmentsMade = counters.segmentsMade
-  }
-}
-
-extension ConservationStatus {
-  init(_ sums: ConservationSums) {
-    self.init()
-    received = sums.received
-    replicated = sums.replicated
-    generated = sums.generated
-    delivered = sums.delivered
-    dropped = sums.dropped
-    queued = sums.queued
   }
 }

@@ -17,7 +17,7 @@ extension PipelineProgram {
     var content = batch.mutableBytes(of: index)
     content.setMACAddress(destination, at: 0)
     content.setMACAddress(source, at: 6)
-    let types: [UInt16] = [0x0800, 0x86DD, 0x0806, 0x8035, 0x8100]
+    let types: [UInt16] = [0x0800, 0x86DD, 0x0806, 0x8035, 0x8100, 0x8922]
     content.setBig16(types[Int(shape >> 5) % types.count], at: 12)
     for offset in 0..<payload.byteCount { content.setByte(payload.byte(offset), at: 14 + offset) }
     if shape & 4 != 0, shape & 3 == 0 {
@@ -63,9 +63,7 @@ extension PipelineProgram {
   /// The laws of a delivery: to a port that is open, not back, and never from uplink to uplink.
   private mutating func judge(_ port: PortIndex) {
     let plan = network.portPlan(port)
-    precondition(
-      plan.kind != .absent && !plan.isBlocked && !plan.isFenced && network.isAttached(port),
-      "delivered to a closed port")
+    judgeOpen(port)
     var entry = deliveries.first(of: port)
     while let current = entry {
       let delivery = deliveries[current]
@@ -77,12 +75,30 @@ extension PipelineProgram {
       precondition(
         plan.vlanMode != .trunk || vlanSets[Int(plan.vlanSet)].contains(delivery.tag.vlan),
         "a VLAN that the port does not carry")
+      precondition(!isSecret(network.portPlan(ingress), plan), "between isolated ports")
       if current % 5 == 4 {
         network.recordFailure(
           of: Int(delivery.frame), in: batch, at: port, reason: .attachmentFull)
       }
       entry = deliveries.next(after: current)
     }
+  }
+
+  /// What holds for every port that gets something.
+  func judgeOpen(_ port: PortIndex) {
+    let plan = network.portPlan(port)
+    precondition(
+      plan.kind != .absent && !plan.isBlocked && !plan.isFenced && network.isAttached(port),
+      "delivered to a closed port")
+    precondition(!network.isReceiveDisabled(port), "delivered to a guest with a wrong address")
+  }
+
+  /// Whether private VLANs keep two access ports apart.
+  private func isSecret(_ from: PortPlan, _ to: PortPlan) -> Bool {
+    guard from.primaryVLAN == 1, to.primaryVLAN == 1, from.kind == .vm, to.kind == .vm else {
+      return false
+    }
+    return from.vlan != 1 && to.vlan != 1 && (from.vlan != to.vlan || from.vlan == 2)
   }
 
   /// Announces a port, or the one that waits longest, in small batches.
@@ -96,8 +112,11 @@ extension PipelineProgram {
       turnsLeft -= 1
       announcements.removeAll()
       network.announce(port, into: &announcements, &deliveries, &cursor)
-      precondition(
-        deliveries.touchedCount <= 1, "an announcement leaves by one uplink")
+      for place in 0..<deliveries.touchedCount {
+        let port = deliveries.touchedPort(place)
+        precondition(network.portPlan(port).kind == .uplink, "an announcement to a guest")
+        judgeOpen(port)
+      }
       deliveries.removeAll()
     }
   }

@@ -58,6 +58,9 @@ struct PipelineProgram: ~Copyable {
   var teams: [TeamPlan]
   var vlanSets: [VLANSet] = [.all, VLANSet([0...9]), VLANSet([5...5]), VLANSet([4094...4094])]
   var revision: UInt64 = 0
+  /// VLAN 1 is a private one: 2 is isolated, 3 and 4 are communities.
+  var hasPrivateVLANs = false
+  var multicast = MulticastFiltering.basic
 
   init() {
     var limits = SwitchLimits()
@@ -65,6 +68,8 @@ struct PipelineProgram: ~Copyable {
     limits.macEntries = 12
     limits.trunkPorts = 2
     limits.seenAddressesPerPort = 2
+    limits.flows = 16
+    limits.shaperBytes = 16_384
     network = Switch(limits: limits, seed: 1)
     deliveries = DeliveryList(capacity: Self.portCount + 1, portCapacity: Self.portCount)
     teams = [
@@ -122,7 +127,9 @@ struct PipelineProgram: ~Copyable {
     case 6: switchBatch()
     case 7: network.setLink(port, isUp: bytes.byte() & 1 == 1, now: now)
     case 8: network.setAttached(port, bytes.byte() & 3 != 0, now: now)
-    case 9...11: changePlan(&bytes)
+    case 9: changePlan(&bytes)
+    case 10: changePolicies(&bytes)
+    case 11: changeNIC(of: port, &bytes)
     case 12: pass(&bytes)
     case 13: announce(port)
     case 14: _ = network.flushMACs(of: bytes.byte() & 1 == 1 ? port : nil)
@@ -146,10 +153,17 @@ struct PipelineProgram: ~Copyable {
 
   mutating func apply() {
     revision += 1
+    for port in ports.indices {
+      let isPrivate = hasPrivateVLANs && (1...4).contains(ports[port].vlan)
+      ports[port].primaryVLAN = isPrivate ? 1 : 0
+    }
     let plan = SwitchPlan(
       revision: revision, mtu: 400, ports: ports, teams: teams, vlanSets: vlanSets,
       uplinks: (0..<Self.uplinkCount).map { PortIndex($0) },
-      addresses: [.v4(IPv4Address(rawValue: 0x0A00_0001)), .v6(IPv6Address(high: 0, low: 1))])
+      addresses: [.v4(IPv4Address(rawValue: 0x0A00_0001)), .v6(IPv6Address(high: 0, low: 1))],
+      privateVLANs: hasPrivateVLANs ? Self.privateVLANs : [],
+      beaconDomains: [BeaconDomain(members: 3, vlan: 0), BeaconDomain(members: 3, vlan: 5)],
+      multicast: multicast, ruleSets: Self.ruleSets, shapes: Self.shapes)
     _ = network.apply(plan, now: now)
   }
 
@@ -158,5 +172,6 @@ struct PipelineProgram: ~Copyable {
     now = now.advanced(byMilliseconds: steps[bytes.number(below: steps.count)])
     _ = network.tick(now: now)
     network.sweepMACs(now: now)
+    produce()
   }
 }

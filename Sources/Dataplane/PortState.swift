@@ -32,8 +32,8 @@ struct PortState: Sendable, BitwiseCopyable {
   var address = MACAddress.zero
   /// The uplink that the port's team gives it, `.none` when there is none.
   var uplink = PortIndex.none
-  /// Where load balancing has put the port: a position among the uplinks.
-  var loadUplink: UInt8?
+  /// The uplink that load balancing has put the port on.
+  var loadUplink = PortIndex.none
   /// Positions of the uplinks by which broadcast, multicast and unknown unicast may reach the port.
   var reverseUplinks: UInt32 = 0
   /// Bytes to and from uplinks since load balancing last looked.

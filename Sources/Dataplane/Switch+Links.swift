@@ -145,10 +145,11 @@ extension Switch {
   private func preferredLoadUplink(_ port: PortIndex, _ team: TeamPlan, _ state: TeamState)
     -> UInt8?
   {
-    guard team.policy == .physicalLoad, let uplink = states[port.index].loadUplink,
-      state.usable & (1 << UInt32(uplink)) != 0, team.isMember(uplink)
+    let uplink = portPlan(states[port.index].loadUplink)
+    guard team.policy == .physicalLoad, uplink.kind == .uplink,
+      state.usable & (1 << UInt32(uplink.team)) != 0, team.isMember(UInt8(uplink.team))
     else { return nil }
-    return uplink
+    return UInt8(uplink.team)
   }
 
   /// Asks the worker to announce a port, if its policy wants that.

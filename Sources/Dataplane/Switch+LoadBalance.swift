@@ -79,7 +79,7 @@ extension Switch {
     let speed = speeds[plan.uplinks[target].index]
     let after = loadPercent(target) + busiest.bits * 100 / max(speed, 1)
     guard after + Self.loadMarginPercent <= fullest.percent else { return }
-    states[busiest.port].loadUplink = UInt8(target)
+    states[busiest.port].loadUplink = plan.uplinks[target]
     selectUplink(PortIndex(busiest.port))
   }
 

@@ -87,7 +87,7 @@ extension Switch {
     if after.mac != before.mac, !states[port.index].nic.isObserved {
       states[port.index].nic.address = after.mac
     }
-    if before.team != after.team { states[port.index].loadUplink = nil }
+    if before.team != after.team { states[port.index].loadUplink = .none }
     let isSameVLAN =
       before.vlanMode == after.vlanMode && before.vlan == after.vlan
       && before.primaryVLAN == after.primaryVLAN

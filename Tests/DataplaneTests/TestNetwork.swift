@@ -39,13 +39,14 @@ final class TestNetwork {
   var produced = FrameBatch(capacity: 4_096, frameCapacityBytes: 2_048)
   var addresses: [IPAddress] = []
   var mtu = 1500
+  var beaconDomains: [BeaconDomain] = []
 
   let uplinks: [PortIndex]
 
   init(
     vms: [PortPlan], teams: [TeamPlan] = [TeamPlan(policy: .explicitFailover, active: [0, 1])],
     vlanSets: [VLANSet] = [], uplinkCount: Int = 2, limits: SwitchLimits? = nil,
-    addresses: [IPAddress] = [], isUp: Bool = true
+    addresses: [IPAddress] = [], isUp: Bool = true, beaconDomains: [BeaconDomain] = []
   ) {
     var small = SwitchLimits()
     small.ports = 64
@@ -56,6 +57,7 @@ final class TestNetwork {
     deliveries = DeliveryList(capacity: 65_536, portCapacity: network.limits.ports)
     self.teams = teams
     self.addresses = addresses
+    self.beaconDomains = beaconDomains
     uplinks = (0..<uplinkCount).map { PortIndex($0) }
     self.vlanSets = [.all] + vlanSets
     ports = Self.uplinkPlans(uplinkCount) + vms
@@ -88,7 +90,8 @@ final class TestNetwork {
     for (port, position) in positions { ports[port].team = UInt16(position) }
     let plan = SwitchPlan(
       revision: revision, mtu: mtu, ports: ports, teams: teams, vlanSets: vlanSets,
-      uplinks: uplinks.map { PortIndex($0) }, addresses: addresses)
+      uplinks: uplinks.map { PortIndex($0) }, addresses: addresses,
+      beaconDomains: beaconDomains, loadIntervalSeconds: 30)
     _ = network.apply(plan, now: now)
   }
 
@@ -116,6 +119,20 @@ final class TestNetwork {
     return sent()
   }
 
+  /// What the switch sends by itself now: beacons, queries, frames out of shapers, batch by batch.
+  func produce() -> [[Sent]] {
+    var rounds: [[Sent]] = []
+    var isMore = true
+    while isMore {
+      batch.removeAll()
+      deliveries.removeAll()
+      isMore = network.produce(into: &batch, &deliveries, now: now)
+      #expect(network.conservation.holds)
+      if deliveries.count > 0 { rounds.append(Array(sent())) }
+    }
+    return rounds
+  }
+
   /// The deliveries in the list.
   func sent() -> Set<Sent> {
     var all: Set<Sent> = []
@@ -129,6 +146,11 @@ final class TestNetwork {
       }
     }
     return all
+  }
+
+  /// The bytes of a frame in the batch.
+  func bytes(of frame: Int) -> [UInt8] {
+    (0..<Int(batch[frame].byteCount)).map { batch.bytes(of: frame).byte($0) }
   }
 
   func counters(of port: Int) -> PortCounters { network.portCounters(PortIndex(port)) }

@@ -31,7 +31,8 @@ extension Switch {
   /// Appends announcements of `port` to the batch and their deliveries to the list, until one is full or
   /// the batch has `limit` frames.
   ///
-  /// Call again with the same cursor until it is done. Does nothing when the port has no uplink now.
+  /// Call again with the same cursor until it is done. Does nothing when the port has no uplink now. Traps
+  /// when the list could never hold one frame by each uplink.
   public mutating func announce(
     _ port: PortIndex, into batch: inout FrameBatch, _ deliveries: inout DeliveryList,
     _ cursor: inout AnnouncementCursor, limit: Int = .max
@@ -45,6 +46,7 @@ extension Switch {
     _ port: PortIndex, into batch: inout FrameBatch, _ deliveries: inout DeliveryList,
     _ cursor: inout AnnouncementCursor, limit: Int = .max, tracer: inout some Tracer
   ) {
+    precondition(deliveries.capacity >= plan.uplinks.count, "no room for one announcement")
     let policy = portPlan(port)
     guard policy.kind == .vm, policy.isOpen, states[port.index].isAttached,
       states[port.index].uplink != .none

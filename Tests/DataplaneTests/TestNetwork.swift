@@ -150,7 +150,11 @@ final class TestNetwork {
 
   /// The bytes of a frame in the batch.
   func bytes(of frame: Int) -> [UInt8] {
-    (0..<Int(batch[frame].byteCount)).map { batch.bytes(of: frame).byte($0) }
+    var copy: [UInt8] = []
+    for offset in 0..<Int(batch[frame].byteCount) {
+      copy.append(batch.bytes(of: frame).byte(offset))
+    }
+    return copy
   }
 
   func counters(of port: Int) -> PortCounters { network.portCounters(PortIndex(port)) }

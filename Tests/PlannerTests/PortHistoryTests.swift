@@ -27,14 +27,8 @@ import Wire
     var index: Int
   }
 
-  private func topology(_ nics: [Nic]) throws -> Topology {
-    var topology = try parse(
-      PlannerTests.topology(
-        vms: [],
-        portgroups: [
-          "{ name: grow, numPorts: 2 }", "{ name: fixed, allocation: fixed, numPorts: 40 }",
-          "{ name: temporary, binding: ephemeral }",
-        ]))
+  private func topology(_ nics: [Nic], _ base: Topology) -> Topology {
+    var topology = base
     for (number, nic) in nics.enumerated() {
       topology.vms.append(
         VirtualMachine(
@@ -117,6 +111,13 @@ import Wire
 
   @Test(arguments: 0..<24 as Range<UInt64>)
   func anyHistory(_ seed: UInt64) throws {
+    let base = try parse(
+      PlannerTests.topology(
+        vms: [],
+        portgroups: [
+          "{ name: grow, numPorts: 2 }", "{ name: fixed, allocation: fixed, numPorts: 40 }",
+          "{ name: temporary, binding: ephemeral }",
+        ]))
     var random = SeededRandom(seed: seed)
     var planning = Planning()
     var nics: [Nic] = []
@@ -124,7 +125,7 @@ import Wire
     for step in 0..<60 {
       change(&nics, step, &random)
       let words: Comment = "seed \(seed), step \(step)"
-      let planned = try planning.plan(topology(nics))
+      let planned = try planning.plan(topology(nics, base))
       try check(planned, nics, words)
       try checkStability(planned, nics, before, words)
       before = try nics.filter(\.hasPort).map { nic in

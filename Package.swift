@@ -75,7 +75,8 @@ let floors: [Target] = [
   module("Netlink", ["Base", "Wire", "Linux", "CNetlink"]),
   module("ConfigFile", ["Base", "Wire", "Linux", "Model", "CYAML"]),
   module("HTTP", ["Base", "Linux", "CMicrohttpd", "CCurl"]),
-  module("Planner", ["Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model"]),
+  module(
+    "Planner", ["Base", "Wire", "FrameMemory", "Tables", "Protocols", "Dataplane", "Model"]),
   module("QMP", ["Base", "Wire", "Linux"]),
   // F5
   module(
@@ -129,7 +130,10 @@ let suites: [Target] = [
     "CommandLineTests", ["Base", "Wire", "Linux", "Model", "HTTP", "Attachments", "martlet"]),
   tests(
     "PlannerTests",
-    ["Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model", "ConfigFile", "Planner"]),
+    [
+      "Base", "Wire", "FrameMemory", "Tables", "Protocols", "Dataplane", "Model", "ConfigFile",
+      "Planner",
+    ]),
   tests(
     "HostAgentTests",
     [

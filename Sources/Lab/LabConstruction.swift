@@ -85,9 +85,9 @@ struct LabConstruction {
     return namespace
   }
 
-  /// Waits until every agent answers, and every nic of every VM is up and has its addresses.
+  /// Waits until every agent answers, and every connected nic of every VM is up and has its addresses.
   private func awaitPorts(until deadline: MonotonicTime, timeoutSeconds: Int) throws(Failure) {
-    let nics = plan.vmNICs
+    let nics = plan.vmNICs.filter(\.nic.isConnected)
     progress.begin("ports", of: nics.count)
     var waiting = nics
     // Hosts whose agent has not answered yet, and why.

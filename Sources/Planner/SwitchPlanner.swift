@@ -7,7 +7,6 @@ public import Base
 public import Dataplane
 internal import FrameMemory
 public import Model
-internal import Wire
 
 /// Compiles one switch for one host, again and again.
 public struct SwitchPlanner: Sendable {
@@ -17,59 +16,94 @@ public struct SwitchPlanner: Sendable {
   }
 
   private let limits: SwitchLimits
+  private let random: UInt64
   private var indices: [Slot: Int] = [:]
   private var trunkSlots: [Slot: Int] = [:]
 
-  public init(limits: SwitchLimits = SwitchLimits()) { self.limits = limits }
+  /// `random` goes into what nobody outside may guess: the identity of beacons, the hash of filters.
+  public init(limits: SwitchLimits = SwitchLimits(), random: UInt64 = 0) {
+    self.limits = limits
+    self.random = random
+  }
 
-  /// Compiles the switch. Fails when the topology asks for more ports than the limits allow; then the
-  /// planner is as it was.
+  /// Compiles the switch. Fails when the topology asks for more than the limits allow; then the planner
+  /// is as it was.
   public mutating func plan(
     _ hostSwitch: HostSwitch, in topology: Topology, directory: PortDirectory, revision: UInt64
   ) throws(Failure) -> PlannedSwitch {
-    let nics = topology.nics(on: hostSwitch)
+    var next = self
+    do throws(DraftError) {
+      let planned = try next.compile(hostSwitch, in: topology, directory, revision)
+      self = next
+      return planned
+    } catch {
+      throw Failure(
+        "cannot plan switch \(hostSwitch.name)", why: error.why, remedy: error.remedy,
+        at: hostSwitch.origin.location)
+    }
+  }
+
+  private mutating func compile(
+    _ hostSwitch: HostSwitch, in topology: Topology, _ directory: PortDirectory,
+    _ revision: UInt64
+  ) throws(DraftError) -> PlannedSwitch {
+    let all = topology.nics(pluggedInto: hostSwitch)
+    let nics = all.filter { $0.host == hostSwitch.host && $0.hasPort }
     let slots = hostSwitch.uplinks.map { Slot.uplink($0.uplink) } + nics.map { .port($0.key) }
     let trunks = nics.filter(\.isTrunk).map { Slot.port($0.key) }
     try check(hostSwitch, portCount: slots.count, trunkCount: trunks.count)
+    try check(all, directory)
     Self.assign(slots, &indices)
     Self.assign(trunks, &trunkSlots)
-    var draft = Draft(hostSwitch, portCount: (indices.values.max() ?? -1) + 1)
+    var draft = Draft(
+      hostSwitch, portCount: (indices.values.max() ?? -1) + 1, random: random)
     for (position, binding) in hostSwitch.uplinks.enumerated() {
       let index = indices[.uplink(binding.uplink)]!
-      draft.addUplink(binding, position: position, index: PortIndex(index))
+      try draft.addUplink(binding, position: position, index: PortIndex(index))
     }
     for nic in nics {
       guard let id = directory.ids[nic.key] else { preconditionFailure("the directory is stale") }
       let slot = Slot.port(nic.key)
-      draft.addPort(
+      try draft.addPort(
         nic, id: id, index: PortIndex(indices[slot]!), trunkSlot: trunkSlots[slot])
     }
-    return draft.finished(revision: revision)
+    return try draft.finish(all, directory, revision: revision)
   }
 
-  private func check(_ hostSwitch: HostSwitch, portCount: Int, trunkCount: Int) throws(Failure) {
-    let limit: (why: String, remedy: String)
+  private func check(_ hostSwitch: HostSwitch, portCount: Int, trunkCount: Int)
+    throws(DraftError)
+  {
     if hostSwitch.uplinks.count > SwitchLimits.uplinks {
-      limit = (
-        "it has \(hostSwitch.uplinks.count) uplinks; a team has at most \(SwitchLimits.uplinks)",
-        "give it fewer uplinks"
-      )
-    } else if portCount > limits.ports {
-      limit = (
-        "it needs \(portCount) ports on host \(hostSwitch.host); a switch has \(limits.ports)",
-        "move VMs to another host or switch"
-      )
-    } else if trunkCount > limits.trunkPorts {
-      limit = (
-        "\(trunkCount) ports on host \(hostSwitch.host) have a VLAN trunk, over the limit of "
-          + "\(limits.trunkPorts)", "move VMs to another host, or give them access VLANs"
-      )
-    } else {
-      return
+      throw DraftError(
+        why: "it has \(hostSwitch.uplinks.count) uplinks; a team has at most "
+          + "\(SwitchLimits.uplinks)", remedy: "give it fewer uplinks")
     }
-    throw Failure(
-      "cannot plan switch \(hostSwitch.name)", why: limit.why, remedy: limit.remedy,
-      at: hostSwitch.origin.location)
+    if portCount > limits.ports {
+      throw DraftError(
+        why: "it needs \(portCount) ports on host \(hostSwitch.host); a switch has "
+          + "\(limits.ports)", remedy: "move VMs to another host or switch")
+    }
+    if trunkCount > limits.trunkPorts {
+      throw DraftError(
+        why: "\(trunkCount) ports on host \(hostSwitch.host) have a VLAN trunk, over the limit of "
+          + "\(limits.trunkPorts)",
+        remedy: "move VMs to another host, or give them access VLANs")
+    }
+  }
+
+  /// No port group has more nics than it has ports.
+  private func check(_ all: [PluggedNIC], _ directory: PortDirectory) throws(DraftError) {
+    var counts: [String: Int] = [:]
+    for nic in all where nic.portgroup.binding == .static && nic.portgroup.allocation == .fixed {
+      if let id = directory.ids[nic.key], id >= PortDirectory.firstConflictID { continue }
+      let portgroup = nic.portgroup
+      counts[portgroup.name, default: 0] += 1
+      guard counts[portgroup.name, default: 0] > portgroup.numPorts else { continue }
+      throw DraftError(
+        why: "port group \(portgroup.name) has \(portgroup.numPorts) fixed ports, and no free one "
+          + "for nic \(nic.key.device) of \(nic.key.vm)",
+        remedy: "raise its `numPorts`, or write `allocation: elastic`")
+    }
   }
 
   /// Who stays keeps its index; the lowest free ones go to who is new.
@@ -82,34 +116,6 @@ public struct SwitchPlanner: Sendable {
       while taken.contains(next) { next += 1 }
       indices[slot] = next
       taken.insert(next)
-    }
-  }
-}
-
-/// A nic that is plugged into the switch that is being planned.
-struct PluggedNIC {
-  var key: PortKey
-  var nic: VirtualMachine.NIC
-  var portgroup: PortGroup
-
-  var isTrunk: Bool {
-    if case .trunk = portgroup.vlan { return true }
-    return false
-  }
-}
-
-extension Topology {
-  /// The nics of the host's VMs that are plugged into one of its switches, in the order of the file.
-  fileprivate func nics(on hostSwitch: HostSwitch) -> [PluggedNIC] {
-    vms(onHost: hostSwitch.host).flatMap { vm in
-      vm.nics.enumerated().compactMap { index, nic -> PluggedNIC? in
-        guard let reference = portgroup(of: nic, of: vm),
-          reference.hostSwitch.name == hostSwitch.name
-        else { return nil }
-        let device = VirtualMachine.deviceName(ofNIC: index)
-        return PluggedNIC(
-          key: PortKey(vm: vm.name, device: device), nic: nic, portgroup: reference.portgroup)
-      }
     }
   }
 }

@@ -33,7 +33,7 @@ enum ConfigTarget {
     for host in topology.hosts {
       for hostSwitch in topology.switches(onHost: host.name) {
         var directory = PortDirectory()
-        directory.update(for: topology, switch: hostSwitch.name)
+        directory.update(for: topology, switch: hostSwitch)
         var planner = SwitchPlanner()
         let planned = try? planner.plan(
           hostSwitch, in: topology, directory: directory, revision: 1)

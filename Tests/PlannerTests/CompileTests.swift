@@ -59,7 +59,7 @@ import Wire
     #expect(set == VLANSet([0...0, 20...29, 4094...4094]))
     let uplink = planned.makePlan().ports[planned.uplinks[0].index.index]
     #expect(uplink.kind == .uplink && uplink.vlanMode == .trunk)
-    #expect(planned.makePlan().vlanSets[Int(uplink.vlanSet)] == .all)
+    #expect(planned.parts.vlanSets[Int(uplink.vlanSet)] == .all)
   }
 
   @Test func securityAndLearning() throws {

@@ -116,8 +116,11 @@ extension ControlState {
     var compiled = Compiled(directories: directories)
     for hostSwitch in topology.switches(onHost: options.host) {
       let name = hostSwitch.name
-      var planner = planners[name] ?? SwitchPlanner()
-      compiled.directories[name, default: PortDirectory()].update(for: topology, switch: name)
+      // As with the MAC table: nobody outside can know the nanosecond.
+      var planner =
+        planners[name] ?? SwitchPlanner(random: MonotonicClock.now().nanoseconds)
+      compiled.directories[name, default: PortDirectory()].update(
+        for: topology, switch: hostSwitch)
       let planned = try planner.plan(
         hostSwitch, in: topology, directory: compiled.directories[name]!, revision: revision + 1)
       compiled.planners[name] = planner
@@ -134,13 +137,37 @@ extension ControlState {
       let stays = next?.ports.contains { $0.hasSameAttachment(as: port) } ?? false
       guard !stays else { continue }
       let attachment = detach(port.index, of: name)
-      let isDeclared = new.contains { $0.ports.contains { $0.key == port.key } }
-      if let attachment { parked[port.key] = attachment }
-      if !isDeclared { removeDevice(port) }
+      switch Self.fate(of: port.key, in: new) {
+      case .connected: if let attachment { parked[port.key] = attachment }
+      case .disconnected: unplug(port)
+      case .gone: removeDevice(port)
+      }
     }
     for uplink in planned.uplinks {
       let stays = next?.uplinks.contains { $0.index == uplink.index && $0.nic == uplink.nic }
       if stays != true { detachUplink(uplink, of: name) }
+    }
+  }
+
+  /// What becomes of a nic.
+  private enum Fate {
+    case connected
+    case disconnected
+    case gone
+  }
+
+  private static func fate(of key: PortKey, in new: [PlannedSwitch]) -> Fate {
+    if let port = new.lazy.flatMap(\.ports).first(where: { $0.key == key }) {
+      return port.isConnected ? .connected : .disconnected
+    }
+    return new.contains { $0.unplugged.contains(key) } ? .disconnected : .gone
+  }
+
+  /// Pulls the cable: the device stays in its VM, and has no carrier.
+  private mutating func unplug(_ port: PlannedPort) {
+    parked[port.key] = nil
+    do throws(Failure) { try taps.forget(port.key) } catch {
+      AgentLog.write("cannot let go of the device of \(port.label): \(error.why)")
     }
   }
 

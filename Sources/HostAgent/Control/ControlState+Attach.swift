@@ -14,7 +14,9 @@ extension ControlState {
     for uplink in planned.uplinks where !attached.contains(uplink.index) {
       attach(uplink, of: planned)
     }
-    for port in planned.ports where !attached.contains(port.index) { attach(port, of: planned) }
+    for port in planned.ports where port.isConnected && !attached.contains(port.index) {
+      attach(port, of: planned)
+    }
   }
 
   private func attachedPorts(of name: String) -> Set<PortIndex> {

@@ -61,5 +61,6 @@ extension PlannedPort {
   /// Whether the same attachment can serve another plan's port.
   func hasSameAttachment(as other: PlannedPort) -> Bool {
     index == other.index && id == other.id && key == other.key && mac == other.mac
+      && isConnected == other.isConnected
   }
 }

@@ -6,6 +6,7 @@ import Dataplane
 import FrameMemory
 import Model
 import Planner
+import Tables
 import Testing
 import Wire
 
@@ -15,6 +16,7 @@ struct Planning {
   private(set) var directories: [String: PortDirectory] = [:]
   private var revision: UInt64 = 0
   var limits = SwitchLimits()
+  var random: UInt64 = 0
 
   /// Compiles one switch on one host.
   mutating func plan(_ topology: Topology, switch name: String = "dvs1", host: String = "host1")
@@ -22,8 +24,8 @@ struct Planning {
   {
     revision += 1
     let hostSwitch = try #require(topology.switches(onHost: host).first { $0.name == name })
-    directories[name, default: PortDirectory()].update(for: topology, switch: name)
-    var planner = planners["\(host)/\(name)"] ?? SwitchPlanner(limits: limits)
+    directories[name, default: PortDirectory()].update(for: topology, switch: hostSwitch)
+    var planner = planners["\(host)/\(name)"] ?? SwitchPlanner(limits: limits, random: random)
     defer { planners["\(host)/\(name)"] = planner }
     return try planner.plan(
       hostSwitch, in: topology, directory: directories[name]!, revision: revision)
@@ -44,14 +46,12 @@ extension PlannedSwitch {
 
   /// The flat plan of a VM's port.
   func portPlan(_ vm: String, _ device: String = "eth0") throws -> PortPlan {
-    let index = try port(vm, device).index.index
-    return makePlan().ports[index]
+    parts.ports[try port(vm, device).index.index]
   }
 
   /// The team of a VM's port group.
   func team(_ vm: String) throws -> TeamPlan {
-    let team = Int(try portPlan(vm).team)
-    return makePlan().teams[team]
+    parts.teams[Int(try portPlan(vm).team)]
   }
 
   /// Index and id of each VM's port.
@@ -92,4 +92,38 @@ func topology(vms: [String], portgroups: [String] = ["{ name: web, vlan: 10 }"],
     \(machines.joined(separator: "\n"))
 
     """
+}
+
+/// The same switch with nics that say something for themselves: `"a: { portgroup: web, … }"`, or with a
+/// host as in `"a@host2: …"`. `settings` are further lines of the switch.
+func topology(
+  nics: [String], portgroups: [String] = ["{ name: web, vlan: 10 }"], settings: [String] = []
+) -> String {
+  let names = nics.map { String($0.prefix { $0 != ":" }) }
+  var text = topology(vms: names, portgroups: portgroups)
+  for (name, nic) in zip(names, nics) {
+    let words = name.split(separator: "@")
+    let line = "name: \(words[0]), host: \(words.count > 1 ? words[1] : "host1"), nics: ["
+    text = text.replacing(
+      line + "{ portgroup: web }]", with: line + nic.dropFirst(name.count + 2) + "]")
+  }
+  let lines = settings.map { "    \($0)\n" }.joined()
+  return text.replacing("    mtu: 1500\n", with: "    mtu: 1500\n" + lines)
+}
+
+extension PlannedSwitch {
+  /// The rules of a VM's port in one direction.
+  func rules(_ vm: String, _ way: KeyPath<PortPlan, UInt16>) throws -> [Tables.FilterRule] {
+    let number = Int(try portPlan(vm)[keyPath: way])
+    return number == 0 ? [] : parts.ruleSets[number - 1]
+  }
+
+  func shape(_ vm: String, _ way: KeyPath<PortPlan, UInt16>) throws -> TrafficShape? {
+    let number = Int(try portPlan(vm)[keyPath: way])
+    return number == 0 ? nil : parts.shapes[number - 1]
+  }
+}
+
+func parse(_ text: String) throws -> Topology {
+  try TopologyFile.parse(text: text, file: "test.yaml")
 }

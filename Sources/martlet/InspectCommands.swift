@@ -118,22 +118,24 @@ enum InspectCommands {
     showExample: .init(
       line: "martlet mac show 00:50:56:00:00:01", effect: "where each host sees the address"))
 
-  static let groups = Inspection<GroupRow>(
+  static let groups = Inspection<GroupMemberStatus>(
     noun: "group", path: "/v1/groups",
     columns: [
       Column("GROUP") { $0.group.description },
       Column(number: "VLAN") { UInt64($0.vlan) },
       Column("PORT") { $0.port },
       Column("VM") { $0.vm },
-      Column("MODE") { $0.mode },
+      Column("NIC") { $0.device },
+      // Who names no source wants every sender: EXCLUDE of nothing (RFC 3376, 3).
+      Column("MODE") { $0.sources.isEmpty ? "exclude" : "include" },
       Column("SOURCES") { $0.sources.map(\.description).joined(separator: ",") },
-      Column(number: "AGE") { $0.ageSeconds.map { UInt64(max(0, $0)) } },
+      Column(number: "EXPIRES") { $0.expiresInSeconds.map { UInt64(max(0, $0)) } },
       Column("HOST") { $0.host },
       Column("SWITCH") { $0.switch },
     ],
     keyWords: "a multicast address, a port or a VM",
     keys: { [$0.group.description, $0.port] + [$0.vm].compactMap { $0 } },
-    hosts: { [$0.host].compactMap { $0 } }, switches: { [$0.switch] },
+    hosts: { [$0.host] }, switches: { [$0.switch] },
     listExample: .init(
       line: "martlet group list --switch dvs1", effect: "who joined which multicast group"),
     showExample: .init(line: "martlet group show 239.1.1.1", effect: "the members of one group"))

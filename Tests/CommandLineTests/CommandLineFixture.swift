@@ -146,16 +146,17 @@ struct AgentRows: Sendable {
     ]
   }
 
-  /// Each VM has joined one group.
-  private var groups: JSONValue {
-    .array(
-      ports.map { port in
-        [
-          "host": .string(host), "switch": "dvs1", "vlan": 10, "group": "239.1.1.1",
-          "port": .string(port.id), "vm": port.vm.map { .string($0) } ?? .null, "mode": "include",
-          "sources": ["10.0.10.7", "10.0.10.8"], "ageSeconds": 12,
-        ]
-      })
+  /// The first VM wants two senders of a group, others want all.
+  private var groups: [GroupMemberStatus] {
+    ports.map { port in
+      let group = GroupStatus(
+        vlan: 10, group: .v4(IPv4Address(239, 1, 1, 1)),
+        sources: port.vm == "web1"
+          ? [7, 8].map { .v4(IPv4Address(10, 0, 10, $0)) } : [],
+        expiresInSeconds: 259)
+      return GroupMemberStatus(
+        group, port: port.id, vm: port.vm, device: port.device, host: host, switch: port.switch)
+    }
   }
 
   var router: HTTPRouter {

@@ -78,6 +78,7 @@ final class TestNetwork {
       plan.vlanMode = .trunk
       plan.team = UInt16(position)
       plan.id = UInt32(1_000 + position)
+      plan.mac = MACAddress(rawValue: 0x0200_0000_F000 + UInt64(position))
       return plan
     }
   }

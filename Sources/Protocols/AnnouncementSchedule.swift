@@ -79,7 +79,9 @@ public struct AnnouncementSchedule: ~Copyable, Sendable {
   /// Ends the turn of a port. Its round is over when all of its announcement was sent.
   public mutating func sent(_ frames: Int, for port: Int, isComplete: Bool) {
     sentInInterval += frames
-    scanStart = (port + 1) % entries.count
+    // A port that only the end of the interval cut short goes on first in the next.
+    let isCutShort = !isComplete && frames < Self.framesPerTurn
+    scanStart = isCutShort ? port : (port + 1) % entries.count
     if isComplete { advance(port) }
   }
 

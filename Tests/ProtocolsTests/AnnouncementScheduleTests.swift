@@ -93,7 +93,8 @@ private final class TestSchedule {
     let small = log.filter { $0.port != 500 }
     #expect(Set(small.prefix(1_000).map(\.port)).count == 1_000, "nobody twice before all once")
     #expect(small[999].milliseconds <= 11_000, "\(small[999])")
-    #expect(log.first { $0.port == 500 }?.milliseconds ?? .max <= 11_000)
+    // What the others leave.
+    #expect(log.first { $0.port == 500 }?.milliseconds ?? .max <= 12_000)
     #expect(log.last?.milliseconds ?? .max <= 20_000)
   }
 

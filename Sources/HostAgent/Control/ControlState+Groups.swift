@@ -20,31 +20,40 @@ extension ControlState {
   private static let pageEntries = 512
 
   func groupStatuses() -> [GroupMemberStatus] {
-    switches.flatMap { planned in
-      groups(of: planned).map { index, group in
-        let port = planned.ports.first { $0.index.index == index }
-        let uplink = planned.uplinks.first { $0.index.index == index }
+    let now = MonotonicClock.now()
+    return switches.flatMap { planned in
+      members(of: planned).map { member in
+        let port = planned.ports.first { $0.index.index == member.port }
+        let uplink = planned.uplinks.first { $0.index.index == member.port }
         return GroupMemberStatus(
-          group, port: port.map { "\($0.id)" } ?? uplink?.name ?? "-", vm: port?.key.vm,
-          device: port?.key.device, host: options.host, switch: planned.name)
+          host: options.host, switch: planned.name, vlan: member.vlan, group: member.group,
+          port: port.map { "\($0.id)" } ?? uplink?.name ?? "-", vm: port?.key.vm,
+          device: port?.key.device, mode: member.isExclude ? .exclude : .include,
+          sources: member.listedSources, ageSeconds: now.seconds(since: member.joined),
+          expiresInSeconds: member.end.seconds(since: now))
       }
     }
   }
 
-  /// The memberships of a switch that snoops, with the index of the port, in order of VLAN and group.
-  func groups(of planned: PlannedSwitch) -> [(port: Int, group: GroupStatus)] {
-    guard planned.hostSwitch.multicastFiltering == .snooping else { return [] }
+  /// The groups of the ports of a switch, by port index; nil when it does not snoop.
+  func groupsByPort(of planned: PlannedSwitch) -> [Int: [GroupStatus]]? {
+    guard planned.hostSwitch.multicastFiltering == .snooping else { return nil }
     let now = MonotonicClock.now()
-    return entries(of: planned.name).map { entry in
-      let sources = entry.isExclude ? [] : (0..<entry.sources.count).map { entry.sources[$0] }
-      return (
-        entry.port,
+    return Dictionary(grouping: members(of: planned)) { $0.port }.mapValues { members in
+      members.map { member in
         GroupStatus(
-          vlan: entry.vlan, group: entry.group, sources: sources,
-          expiresInSeconds: Int(entry.end.nanoseconds(since: now) / 1_000_000_000))
-      )
-    }.sorted {
-      ($0.1.vlan, "\($0.1.group)", $0.0) < ($1.1.vlan, "\($1.1.group)", $1.0)
+          vlan: member.vlan, group: member.group,
+          sources: member.isExclude ? [] : member.listedSources,
+          expiresInSeconds: member.end.seconds(since: now))
+      }
+    }
+  }
+
+  /// The memberships of a switch, in order of VLAN, group and port; none when it does not snoop.
+  private func members(of planned: PlannedSwitch) -> [GroupMembershipEntry] {
+    guard planned.hostSwitch.multicastFiltering == .snooping else { return [] }
+    return entries(of: planned.name).sorted {
+      ($0.vlan, "\($0.group)", $0.port) < ($1.vlan, "\($1.group)", $1.port)
     }
   }
 
@@ -69,5 +78,15 @@ extension ControlState {
       if page.isLast { return all }
       cursor = page.cursor
     }
+  }
+}
+
+extension GroupMembershipEntry {
+  fileprivate var listedSources: [IPAddress] { (0..<sources.count).map { sources[$0] } }
+}
+
+extension MonotonicTime {
+  fileprivate func seconds(since earlier: MonotonicTime) -> Int {
+    Int(nanoseconds(since: earlier) / 1_000_000_000)
   }
 }

@@ -51,12 +51,10 @@ extension ControlState {
   func portStatuses() -> [PortStatus] {
     switches.flatMap { planned in
       let reading = reading(of: planned)
-      let groups = Dictionary(grouping: groups(of: planned)) { $0.port }
+      let groups = groupsByPort(of: planned)
       return planned.ports.map { port in
         var status = portStatus(port, planned, reading)
-        if planned.hostSwitch.multicastFiltering == .snooping {
-          status.groups = groups[port.index.index]?.map(\.group) ?? []
-        }
+        status.groups = groups.map { $0[port.index.index] ?? [] }
         return status
       }
     }

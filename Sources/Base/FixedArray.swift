@@ -71,6 +71,7 @@ extension FixedArray where Element: Copyable {
   public var elements: [Element] { indices.map { self[$0] } }
 
   /// Overwrites every element.
+  @inlinable
   public mutating func fill(with value: Element) {
     for index in indices { self[index] = value }
   }

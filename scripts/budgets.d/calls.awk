@@ -63,19 +63,26 @@ function call(callee) {
   sub(/>:$/, "", current)
   body[current] = 1
   table = 0
+  ended = 0
   next
 }
 
 # `    78d0:<TAB>call   7a00 <swift_retain@plt>`, on two processors.
 current != "" && NF >= 2 {
   text = $2 ($3 == "" ? "" : " " $3)
+  # The accessor of a protocol conformance (`WL` is its cache) has no name of its own and stands behind
+  # some function, after its end: it is not a part of that. A call to it is one into unnamed code.
+  if (ended && text ~ /^mov .*%rax .*WL>$/) current = current " (accessor behind it)"
+  if (text !~ /^(nop|data16|xchg|cs nop|int3)/) ended = text ~ /^(ret|ud2)/
   if (text ~ /^(movslq|ldrsw|ldrh|ldrb|adr) /) table = 4 # a switch through a table of addresses
   else if (table > 0) table--
   if (text !~ /^(bnd )?(notrack )?(call|jmp|j[a-z]+|bl|b|blr|br|b\.[a-z]+|cbn?z|tbn?z)[q ]/) next
   if (match(text, /<[^>]*>$/)) {
     name = substr(text, RSTART + 1, RLENGTH - 2)
     sub(/@.*$/, "", name)
-    if (name !~ /\+0x[0-9a-f]+$/) call(name) # else a jump within a function
+    if (name !~ /\+0x[0-9a-f]+$/) call(name)
+    else if (text ~ /^(bnd )?call|^bl /) call("(unnamed code)")
+    # else a jump within a function
   } else if (text ~ /^(bnd )?call|^blr/) call("(through a pointer)")
   else if (text ~ /jmp +\*|^br / && table == 0) call("(through a pointer)")
 }

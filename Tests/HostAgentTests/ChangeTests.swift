@@ -36,6 +36,31 @@ extension AgentTests {
     }
   }
 
+  /// The VM keeps its device, and its address, while the cable is out; its static port waits for it, an
+  /// ephemeral one does not.
+  @Test(arguments: ["static", "ephemeral"])
+  func aCableIsPulledAndPluggedIn(_ binding: String) throws {
+    let plugged = internalOnly().replacing("vlan: 0 }", with: "vlan: 0, binding: \(binding) }")
+    let pulled = plugged.replacing(
+      "addresses: [10.0.99.2/24]", with: "connected: false, addresses: [10.0.99.2/24]")
+    try withRig(plugged) { rig in
+      #expect(eventually { rig.reaches("in1", "10.0.99.2") })
+      let before = try rig.port("host1", "in2").id
+      let index = try rig.device("eth0", of: "in2")?.index
+      try rig.change(pulled, on: "host1")
+      #expect(try eventually { try rig.device("eth0", of: "in2")?.hasCarrier == false })
+      #expect(try rig.device("eth0", of: "in2")?.index == index)
+      #expect(!rig.reaches("in1", "10.0.99.2"))
+      let port = try rig.ports("host1").first { $0.vm == "in2" }
+      #expect(port?.state == (binding == "static" ? .down : nil))
+      try rig.change(plugged, on: "host1")
+      #expect(eventually { rig.reaches("in1", "10.0.99.2") })
+      #expect(try rig.device("eth0", of: "in2")?.index == index)
+      #expect(try rig.port("host1", "in2").id == before)
+      try rig.expectConservation("host1")
+    }
+  }
+
   @Test func aBadConfigurationIsRefusedWithItsPlace() throws {
     try withRig(internalOnly()) { rig in
       let before = try rig.status("host1")

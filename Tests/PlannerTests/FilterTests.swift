@@ -156,6 +156,31 @@ import Wire
     #expect(planned.rule(0, .ingress, at: try planned.port("d").index) == nil)
   }
 
+  /// The list of the switch, of a port group, and of a port, each where it belongs.
+  @Test func everyLevelHasItsOwnList() throws {
+    func list(_ number: Int) -> String {
+      "policy: { filter: [{ name: x, protocol: \(number), action: drop }] }"
+    }
+    var planning = Planning()
+    let planned = try planning.plan(
+      topology(
+        nics: [
+          "a: { portgroup: web }", "b: { portgroup: db }", "c: { portgroup: plain }",
+          "d: { portgroup: plain, port: { \(list(4)) } }", "e: { portgroup: plain }",
+        ],
+        portgroups: [
+          "{ name: web, \(list(2)) }", "{ name: db, \(list(3)) }",
+          "{ name: plain, allowOverride: [filter] }",
+        ], settings: [list(1)]))
+    for way in [\PortPlan.ingressRules, \PortPlan.egressRules] {
+      let numbers = try ["a", "b", "c", "d", "e"].map { vm in
+        try planned.rules(vm, way).map { $0.protocol?.rawValue }
+      }
+      #expect(numbers == [[2], [3], [1], [4], [1]])
+    }
+    #expect(planned.parts.ruleSets.count == 4)
+  }
+
   private func long(_ count: Int) throws -> Topology {
     var topology = try parse(topology(vms: (0..<200).map { "vm\($0)" }))
     topology.distributedSwitches[0].policy.filter = (0..<count).map { number in

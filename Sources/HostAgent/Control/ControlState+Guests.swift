@@ -13,7 +13,8 @@ extension ControlState {
   mutating func observe(_ port: PlannedPort, of name: String) {
     do throws(Failure) {
       let view = guests.watch(
-        port.key, GuestSource(port), in: try taps.namespace(of: port.key), now: MonotonicClock.now())
+        port.key, GuestSource(port), in: try taps.namespace(of: port.key), now: MonotonicClock.now()
+      )
       tell([GuestNews(switchName: name, port: port.index, view: view)])
     } catch { AgentLog.write("\(port.label) is not observed: \(error.why)") }
   }

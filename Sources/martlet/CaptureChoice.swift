@@ -16,8 +16,10 @@ struct CaptureChoice {
     let agents = try chosenHosts(try AgentDirectory().agents(for: invocation))
     if let port = invocation.options["port"] {
       let told = ask(agents, "ports", as: [PortStatus].self)
-      let (agent, id) = try Self.holder(of: port, told)
-      target.query.append(.init(name: "port", value: id))
+      let (agent, found) = try Self.holder(of: port, told)
+      // A number is a port's on its switch only.
+      target.query.append(.init(name: "switch", value: found.switch))
+      target.query.append(.init(name: "port", value: found.id))
       return ([agent], [])
     }
     if let uplink = invocation.options["uplink"] {
@@ -62,15 +64,15 @@ struct CaptureChoice {
     throw Failure.notThere(noun, name, among: known)
   }
 
-  /// The agent that has a port, and the port's id there.
+  /// The agent that has a port, and the port there.
   private static func holder(
     of name: String, _ told: AgentAnswers<[PortStatus]>
-  ) throws(Failure) -> (Agent, String) {
+  ) throws(Failure) -> (Agent, PortStatus) {
     var found: [(Agent, PortStatus)] = []
     for answer in told.values {
       for port in answer.value where answers(port, to: name) { found.append((answer.agent, port)) }
     }
-    if found.count == 1 { return (found[0].0, found[0].1.id) }
+    if found.count == 1 { return (found[0].0, found[0].1) }
     if found.isEmpty, let failure = told.failures.first { throw failure }
     let known = (found.isEmpty ? told.values.flatMap(\.value) : found.map(\.1)).map(label)
     guard found.isEmpty else {

@@ -91,9 +91,12 @@ import Wire
   }
 
   @Test(arguments: [
-    (["--port", "web2/eth0"], "point=vnicIn&point=vnicOut&point=drop&port=web2-eth0"),
-    (["--port", "web2"], "point=vnicIn&point=vnicOut&point=drop&port=web2-eth0"),
-    (["--port", "web2-eth0", "--point", "drop,portIn"], "point=drop&point=portIn&port=web2-eth0"),
+    (["--port", "web2/eth0"], "point=vnicIn&point=vnicOut&point=drop&switch=dvs1&port=web2-eth0"),
+    (["--port", "web2"], "point=vnicIn&point=vnicOut&point=drop&switch=dvs1&port=web2-eth0"),
+    (
+      ["--port", "web2-eth0", "--point", "drop,portIn"],
+      "point=drop&point=portIn&switch=dvs1&port=web2-eth0"
+    ),
     (
       ["--uplink", "vmnic0", "--host", "host2"],
       "point=uplinkOut&point=uplinkIn&point=drop&uplink=vmnic0"

@@ -12,7 +12,7 @@ import Testing
 import Wire
 
 /// A client of `GET /v1/capture` on a thread of its own.
-private final class CaptureClient: Sendable {
+final class CaptureClient: Sendable {
   struct State {
     var bytes: [UInt8] = []
     var parser = PcapNGParser()

@@ -1,6 +1,7 @@
 // What a client of `GET /v1/capture` asks for, read from the query:
 //
-//   switch=NAME | port=ID or VM/NIC | uplink=NAME or NIC     where to look; everywhere when none is given
+//   switch=NAME                                              where to look; everywhere when nothing is given
+//   port=ID or VM/NIC | uplink=NAME or NIC                   only there, on that switch or any
 //   point=P,P                                                may be given several times
 //   filter=EXPRESSION                                        as for tcpdump
 //   snapBytes=N   count=N   seconds=N                        per frame; when to end
@@ -11,15 +12,12 @@ internal import HTTP
 
 /// A checked request for a capture.
 struct CaptureRequest: Sendable {
-  /// Where frames are looked at.
-  enum Place: Hashable, Sendable {
-    case everywhere
-    case onSwitch(String)
-    case port(String)
-    case uplink(String)
-  }
-
-  var place = Place.everywhere
+  /// Where frames are looked at; everywhere where a name is nil.
+  var switchName: String?
+  /// Its id, or `VM/NIC`.
+  var port: String?
+  /// Its name, or that of its nic.
+  var uplink: String?
   var points: CapturePoints = []
   var filter = ""
   var snapBytes = 0
@@ -29,9 +27,9 @@ struct CaptureRequest: Sendable {
   init(_ target: HTTPTarget) throws(Failure) {
     for item in target.query {
       switch item.name {
-      case "switch": try choose(.onSwitch(item.value))
-      case "port": try choose(.port(item.value))
-      case "uplink": try choose(.uplink(item.value))
+      case "switch": switchName = item.value
+      case "port": port = item.value
+      case "uplink": uplink = item.value
       case "point": try add(item.value)
       case "filter": filter = item.value
       case "snapBytes": snapBytes = try Self.number(item, 14...262_144)
@@ -43,16 +41,11 @@ struct CaptureRequest: Sendable {
           "use switch, port, uplink, point, filter, snapBytes, count or seconds")
       }
     }
+    if port != nil, uplink != nil {
+      throw Self.refusal("a port and an uplink are named", "give one of them")
+    }
     // The ends of the switch: elsewhere the same frame is seen again.
     if points == [] { try add("vnicIn,vnicOut,uplinkIn,uplinkOut,drop") }
-  }
-
-  private mutating func choose(_ place: Place) throws(Failure) {
-    guard self.place == .everywhere else {
-      throw Self.refusal(
-        "several places are named", "give one of switch, port and uplink")
-    }
-    self.place = place
   }
 
   private mutating func add(_ names: String) throws(Failure) {

@@ -166,6 +166,7 @@ extension ControlState {
   /// Pulls the cable: the device stays in its VM, and has no carrier.
   private mutating func unplug(_ port: PlannedPort) {
     parked[port.key] = nil
+    guests.forget(port.key)
     do throws(Failure) { try taps.forget(port.key) } catch {
       AgentLog.write("cannot let go of the device of \(port.label): \(error.why)")
     }
@@ -190,7 +191,7 @@ extension ControlState {
       worker.perform { $0.add(fresh.value) }
     }
     let exchange = PlanExchange(planned.makePlan())
-    let upDelayNanoseconds = UInt64(planned.hostSwitch.uplinkUpDelay) * 1_000_000
+    let upDelayNanoseconds = planned.uplinkUpDelayNanoseconds
     worker.perform { state in
       guard let runtime = state.runtime(named: name) else { return }
       runtime.network.uplinkUpDelayNanoseconds = upDelayNanoseconds
@@ -222,7 +223,8 @@ extension ControlState {
   }
 
   private mutating func dropOrphans() {
-    do throws(Failure) { try taps.dropOrphans() } catch {
+    let declared = switches.flatMap { $0.ports.map(\.key) + $0.unplugged }
+    do throws(Failure) { try taps.dropOrphans(declared: Set(declared)) } catch {
       AgentLog.write("cannot remove devices that are not declared: \(error.why)")
     }
   }

@@ -67,20 +67,16 @@ extension ControlState {
       var place = CapturePlace(
         switchName: planned.name, wanted: Array(repeating: [], count: count),
         names: Array(repeating: "", count: count))
-      let isHere = request.place == .everywhere || request.place == .onSwitch(planned.name)
+      let isHere = request.switchName.map { $0 == planned.name } ?? true
       for port in planned.ports {
         place.names[port.index.index] = "\(options.host)/\(port.key.vm)-\(port.key.device)"
-        let isMeant =
-          request.place == .port("\(port.id)") || request.place == .port(port.label)
-        if isHere || isMeant {
+        if isHere, request.wants(port) {
           place.wanted[port.index.index] = request.points.intersection(.ofVMPorts)
         }
       }
       for uplink in planned.uplinks {
         place.names[uplink.index.index] = "\(options.host)/\(uplink.name)"
-        let isMeant =
-          request.place == .uplink(uplink.name) || request.place == .uplink(uplink.nic)
-        if isHere || isMeant {
+        if isHere, request.wants(uplink) {
           place.wanted[uplink.index.index] = request.points.intersection(.ofUplinks)
         }
       }
@@ -100,13 +96,20 @@ extension CapturePoints {
 }
 
 extension CaptureRequest {
+  fileprivate func wants(_ planned: PlannedPort) -> Bool {
+    guard let port else { return uplink == nil }
+    return port == "\(planned.id)" || port == planned.label
+  }
+
+  fileprivate func wants(_ planned: PlannedUplink) -> Bool {
+    guard let uplink else { return port == nil }
+    return uplink == planned.name || uplink == planned.nic
+  }
+
   /// What was named, for messages.
   fileprivate var named: (noun: String, name: String)? {
-    switch place {
-    case .everywhere: nil
-    case .onSwitch(let name): ("switch", name)
-    case .port(let name): ("port", name)
-    case .uplink(let name): ("uplink", name)
-    }
+    if let port { return ("port", port) }
+    if let uplink { return ("uplink", uplink) }
+    return switchName.map { ("switch", $0) }
   }
 }

@@ -26,11 +26,8 @@ extension ControlState {
         let port = planned.ports.first { $0.index.index == member.port }
         let uplink = planned.uplinks.first { $0.index.index == member.port }
         return GroupMemberStatus(
-          host: options.host, switch: planned.name, vlan: member.vlan, group: member.group,
-          port: port.map { "\($0.id)" } ?? uplink?.name ?? "-", vm: port?.key.vm,
-          device: port?.key.device, mode: member.isExclude ? .exclude : .include,
-          sources: member.listedSources, ageSeconds: now.seconds(since: member.joined),
-          expiresInSeconds: member.end.seconds(since: now))
+          GroupStatus(member, now: now), port: port.map { "\($0.id)" } ?? uplink?.name ?? "-",
+          vm: port?.key.vm, device: port?.key.device, host: options.host, switch: planned.name)
       }
     }
   }
@@ -40,12 +37,7 @@ extension ControlState {
     guard planned.hostSwitch.multicastFiltering == .snooping else { return nil }
     let now = MonotonicClock.now()
     return Dictionary(grouping: members(of: planned)) { $0.port }.mapValues { members in
-      members.map { member in
-        GroupStatus(
-          vlan: member.vlan, group: member.group,
-          sources: member.isExclude ? [] : member.listedSources,
-          expiresInSeconds: member.end.seconds(since: now))
-      }
+      members.map { GroupStatus($0, now: now) }
     }
   }
 
@@ -81,12 +73,12 @@ extension ControlState {
   }
 }
 
-extension GroupMembershipEntry {
-  fileprivate var listedSources: [IPAddress] { (0..<sources.count).map { sources[$0] } }
-}
-
-extension MonotonicTime {
-  fileprivate func seconds(since earlier: MonotonicTime) -> Int {
-    Int(nanoseconds(since: earlier) / 1_000_000_000)
+extension GroupStatus {
+  /// Who wants all senders but some is said to want all: what is not wanted is the guest's to throw away.
+  fileprivate init(_ entry: GroupMembershipEntry, now: MonotonicTime) {
+    self.init(
+      vlan: entry.vlan, group: entry.group,
+      sources: entry.isExclude ? [] : (0..<entry.sources.count).map { entry.sources[$0] },
+      expiresInSeconds: Int(entry.end.nanoseconds(since: now) / 1_000_000_000))
   }
 }

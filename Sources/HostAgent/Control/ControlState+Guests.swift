@@ -11,10 +11,10 @@ internal import Wire
 extension ControlState {
   /// Looks at the nic of a port that gets its attachment, and tells the switch before a frame comes.
   mutating func observe(_ port: PlannedPort, of name: String) {
-    guard let source = guestSource(of: port.key) else { return }
     do throws(Failure) {
       let view = guests.watch(
-        port.key, source, in: try taps.namespace(of: port.key), now: MonotonicClock.now())
+        port.key, GuestSource(port), in: try taps.namespace(of: port.key), now: MonotonicClock.now()
+      )
       tell([GuestNews(switchName: name, port: port.index, view: view)])
     } catch { AgentLog.write("\(port.label) is not observed: \(error.why)") }
   }
@@ -23,7 +23,7 @@ extension ControlState {
   mutating func observeChanged() {
     for planned in switches {
       for port in planned.ports where guests.views[port.key] != nil {
-        guard guestSource(of: port.key) != guests.source(of: port.key) else { continue }
+        guard GuestSource(port) != guests.source(of: port.key) else { continue }
         observe(port, of: planned.name)
       }
     }
@@ -53,16 +53,6 @@ extension ControlState {
     }
   }
 
-  private func guestSource(of key: PortKey) -> GuestSource? {
-    declaredNIC(of: key).map { GuestSource($0) }
-  }
-
-  /// What the file says about a nic.
-  func declaredNIC(of key: PortKey) -> VirtualMachine.NIC? {
-    guard let vm = topology.vm(named: key.vm) else { return nil }
-    let place = vm.nics.indices.first { VirtualMachine.deviceName(ofNIC: $0) == key.device }
-    return place.map { vm.nics[$0] }
-  }
 }
 
 /// What a switch is told about the guest behind a port.

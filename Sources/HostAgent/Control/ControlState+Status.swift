@@ -40,10 +40,17 @@ extension ControlState {
   func portgroupStatuses() -> [PortGroupStatus] {
     switches.flatMap { planned in
       planned.hostSwitch.portgroups.map { portgroup in
-        PortGroupStatus(
+        var status = PortGroupStatus(
           name: portgroup.name, switch: planned.name, vlan: portgroup.vlan,
           ports: planned.ports.count { $0.portgroup == portgroup.name },
           policy: planned.hostSwitch.effectivePolicy(of: portgroup))
+        if let found = planned.portgroups.first(where: { $0.name == portgroup.name }) {
+          status.binding = found.binding
+          status.allocation = found.numPorts == nil ? nil : portgroup.allocation
+          status.numPorts = found.numPorts
+          status.usedPorts = found.usedPorts
+        }
+        return status
       }
     }
   }
@@ -72,8 +79,10 @@ extension ControlState {
       counters: Model.PortCounters(numbers.counters), drops: numbers.counters.dropsByName,
       attachment: numbers.attachment, message: problems[port.label],
       offload: OffloadStatus(numbers.offload))
-    status.policy = policy(of: port, planned)
+    status.policy = port.policy
     status.isBlocked = numbers.isBlocked
+    status.isConflict = port.isConflict
+    status.binding = port.binding
     status.teamUplinks = planned.uplinks.enumerated().filter { position, _ in
       numbers.teamUplinks & (1 << UInt32(position)) != 0
     }.map(\.element.name)
@@ -87,13 +96,6 @@ extension ControlState {
       status.multicastAddresses = view?.multicastAddresses
     }
     return status
-  }
-
-  private func policy(of port: PlannedPort, _ planned: PlannedSwitch) -> EffectivePolicy? {
-    guard let portgroup = planned.hostSwitch.portgroup(named: port.portgroup),
-      let nic = declaredNIC(of: port.key)
-    else { return nil }
-    return planned.hostSwitch.effectivePolicy(of: portgroup, nic: nic)
   }
 
   private func uplinkName(_ port: PortIndex?, _ planned: PlannedSwitch) -> String? {

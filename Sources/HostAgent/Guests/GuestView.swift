@@ -7,6 +7,7 @@
 internal import Dataplane
 internal import Model
 internal import Netlink
+internal import Planner
 internal import QMP
 internal import Wire
 
@@ -53,9 +54,9 @@ struct GuestSource: Hashable, Sendable {
   /// The nic's id there; nil for the only one.
   var qmpNic: String?
 
-  init(_ nic: VirtualMachine.NIC) {
-    declared = nic.mac
-    qmp = nic.qmp
-    qmpNic = nic.qmpNic
+  init(_ port: PlannedPort) {
+    declared = port.mac
+    qmp = port.qmp
+    qmpNic = port.qmpNic
   }
 }

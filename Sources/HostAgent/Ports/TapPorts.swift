@@ -159,13 +159,16 @@ struct TapPorts: ~Copyable, Sendable {
     try DeviceControl.delete(key.device, in: namespace)
   }
 
-  /// Lets go of what the keeper has for ports that are not declared any more, and of their devices.
-  mutating func dropOrphans() throws(Failure) {
+  /// Lets go of what the keeper has for ports that are not declared any more, and of their devices. Those of
+  /// ports that are declared, and were unplugged while no agent ran, stay without a carrier.
+  mutating func dropOrphans(declared: Set<PortKey>) throws(Failure) {
     for (name, number) in orphans {
       _ = Descriptor(owning: number)
       orphans[name] = nil
       let words = name.split(separator: "/", maxSplits: 1).map(String.init)
-      if words.count == 2 { try remove(PortKey(vm: words[0], device: words[1])) }
+      guard words.count == 2 else { continue }
+      let key = PortKey(vm: words[0], device: words[1])
+      if declared.contains(key) { try forget(key) } else { try remove(key) }
     }
   }
 

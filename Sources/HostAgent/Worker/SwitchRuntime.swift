@@ -1,20 +1,20 @@
 // A switch that runs: the pure data plane, the attachments of its ports, and what waits for time to pass.
 
-internal import Attachments
-internal import Base
-internal import Dataplane
-internal import FrameMemory
+package import Attachments
+package import Base
+package import Dataplane
+package import FrameMemory
 internal import Protocols
 
 /// One switch with its attachments.
 ///
 /// - Thread: the worker's, from the moment it is handed over.
-final class SwitchRuntime {
+package final class SwitchRuntime {
   /// Deliveries of one batch: room for a broadcast to every port, several times over.
   static let deliveryCapacity = 16_384
 
   let name: String
-  var network: Switch
+  package var network: Switch
   private(set) var attachments: [(any Attachment)?]
   var deliveries: DeliveryList
   /// Deliveries that go out by another uplink than they were meant to.
@@ -44,7 +44,7 @@ final class SwitchRuntime {
     case linksLost
   }
 
-  init(name: String, limits: SwitchLimits = SwitchLimits(), seed: UInt64) {
+  package init(name: String, limits: SwitchLimits = SwitchLimits(), seed: UInt64) {
     self.name = name
     network = Switch(limits: limits, seed: seed)
     attachments = Array(repeating: nil, count: limits.ports)
@@ -56,7 +56,7 @@ final class SwitchRuntime {
     cursors = Array(repeating: AnnouncementCursor(), count: limits.ports)
   }
 
-  func attach(_ attachment: any Attachment, to port: PortIndex, now: MonotonicTime) {
+  package func attach(_ attachment: any Attachment, to port: PortIndex, now: MonotonicTime) {
     attachments[port.index] = attachment
     countedDrops[port.index] = attachment.receiveDrops
     countedKernelDrops[port.index] = attachment.kernelDrops
@@ -138,7 +138,7 @@ final class SwitchRuntime {
 
   /// Does what is due: recovered uplinks, beacons, queries, shaped frames, announcements. Returns when
   /// there is more to do.
-  func tick(_ batch: inout FrameBatch, now: MonotonicTime) -> MonotonicTime {
+  package func tick(_ batch: inout FrameBatch, now: MonotonicTime) -> MonotonicTime {
     var next = network.tick(now: now)
     sendProduced(&batch, now: now)
     // What was due has been done, and there is another deadline.

@@ -101,8 +101,9 @@ public struct Switch: ~Copyable, Sendable {
     announcements = PortQueue(capacity: limits.ports)
     teamStates = FixedArray(repeating: TeamState(), count: limits.ports)
     promiscuous = FixedArray(repeating: .none, count: limits.ports)
-    groupFilter = GroupFilterTable(portCapacity: limits.ports, seed: seed)
-    groups = GroupMembership(seed: seed)
+    groupFilter = GroupFilterTable(
+      capacity: limits.groupAddresses, portCapacity: limits.ports, seed: seed)
+    groups = GroupMembership(limits: limits.groups, seed: seed)
     let domains = SwitchLimits.beaconDomains
     probes = FixedArray(count: domains) { _ in BeaconProbe(now: .zero) }
     probeVLANs = FixedArray(repeating: nil, count: domains)

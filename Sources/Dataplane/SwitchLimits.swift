@@ -3,7 +3,7 @@
 
 internal import Base
 internal import FrameMemory
-internal import Protocols
+public import Protocols
 internal import Tables
 
 /// The named limits of one switch on one host.
@@ -22,6 +22,10 @@ public struct SwitchLimits: Equatable, Sendable {
   public var flows = 65_536
   /// Memory for frames that wait in shapers.
   public var shaperBytes = FrameStore.defaultCapacityBytes
+  /// Multicast addresses that the guests' nics listen to, all ports together.
+  public var groupAddresses = GroupFilterTable.defaultCapacity
+  /// Multicast groups and their members, with snooping.
+  public var groups = GroupMembershipLimits()
   /// IP addresses noted per port from the guest's own ARP and neighbour discovery.
   public var seenAddressesPerPort = 8
   /// Idle learned and external addresses are forgotten after this long (vSphere: fixed).
@@ -44,10 +48,12 @@ public struct SwitchLimits: Equatable, Sendable {
       ports * 2 * MemoryLayout<Shaper>.stride + TimingWheel.memoryBytes(capacity: ports * 2)
       + FrameStore.memoryBytes(queueCount: ports * 2, capacityBytes: shaperBytes)
     let multicast =
-      GroupFilterTable.memoryBytes(
-        capacity: GroupFilterTable.defaultCapacity, portCapacity: ports)
-      + GroupMembership.memoryBytes(GroupMembershipLimits())
+      GroupFilterTable.memoryBytes(capacity: groupAddresses, portCapacity: ports)
+      + GroupMembership.memoryBytes(groups)
+    let beacons =
+      Self.beaconDomains
+      * (BeaconProbe.memoryBytes + MemoryLayout<BeaconVerdict>.stride + 16)
     let tables = portState + portCounters + macTable + addresses + trunkVLANs + announcementQueue
-    return tables + teams + loads + filters + shaping + multicast
+    return tables + teams + loads + filters + shaping + multicast + beacons
   }
 }

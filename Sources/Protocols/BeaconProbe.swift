@@ -91,6 +91,12 @@ public struct BeaconProbe: ~Copyable, Sendable {
 
   private static let neverHeard: UInt32 = 0
 
+  /// What a probe takes.
+  public static var memoryBytes: Int {
+    positionCount * positionCount * 4
+      + positionCount * (MemoryLayout<MonotonicTime>.stride + 4) + MemoryLayout<Self>.stride
+  }
+
   /// Begins anew, without members, for another team; the memory stays.
   public mutating func reset(timing: BeaconTiming, now: MonotonicTime) {
     self.timing = timing

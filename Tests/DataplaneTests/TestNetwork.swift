@@ -53,6 +53,7 @@ final class TestNetwork {
     small.macEntries = 1_024
     small.flows = 1_024
     small.shaperBytes = 1 << 20
+    small.groupAddresses = 256
     network = Switch(limits: limits ?? small, seed: 7)
     deliveries = DeliveryList(capacity: 65_536, portCapacity: network.limits.ports)
     self.teams = teams

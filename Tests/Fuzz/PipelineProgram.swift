@@ -70,6 +70,11 @@ struct PipelineProgram: ~Copyable {
     limits.seenAddressesPerPort = 2
     limits.flows = 16
     limits.shaperBytes = 16_384
+    limits.groupAddresses = 16
+    limits.groups.groups = 8
+    limits.groups.members = 16
+    limits.groups.routerPorts = 2
+    limits.groups.asks = 4
     network = Switch(limits: limits, seed: 1)
     deliveries = DeliveryList(capacity: Self.portCount + 1, portCapacity: Self.portCount)
     teams = [

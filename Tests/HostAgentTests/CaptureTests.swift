@@ -21,6 +21,7 @@ final class CaptureClient: Sendable {
     var lostFrames: UInt64 = 0
     var failure: Failure?
     var isStopping = false
+    var isPaused = false
     var hasEnded = false
   }
 
@@ -41,7 +42,8 @@ final class CaptureClient: Sendable {
   }
 
   private func take(_ bytes: [UInt8]) -> Bool {
-    state.withLock { state in
+    _ = eventually { state.withLock { !$0.isPaused || $0.isStopping } }
+    return state.withLock { state in
       state.bytes += bytes
       state.parser.feed(bytes)
       while let block = try? state.parser.next() {
@@ -55,6 +57,11 @@ final class CaptureClient: Sendable {
       return !state.isStopping
     }
   }
+
+  /// Reads nothing for a while, ten seconds at most.
+  func pause(_ isPaused: Bool = true) { state.withLock { $0.isPaused = isPaused } }
+
+  var lostFrames: UInt64 { state.withLock { $0.lostFrames } }
 
   func stop() { state.withLock { $0.isStopping = true } }
 
@@ -176,6 +183,30 @@ extension AgentTests {
       }
       #expect(isFree)
       for client in clients { client.stop() }
+      try rig.expectConservation("host1")
+    }
+  }
+
+  /// What a client that stands still does not get is counted, and others do not notice.
+  @Test func aSlowClientIsToldWhatItLost() throws {
+    try withRig(internalOnly()) { rig in
+      #expect(eventually { rig.reaches("in1", "10.0.99.2") })
+      let client = try CaptureClient(
+        rig, "host1", [("filter", "udp port 9000"), ("point", "vnicIn")])
+      client.pause()
+      var options = StreamSender.Options(to: try #require(IPv4Address("10.0.99.2")))
+      options.payloadBytes = 1_400
+      let receiver = try StreamReceiver(in: rig.namespace("in2"))
+      let sender = try StreamSender(options, in: rig.namespace("in1"))
+      // Ten megabytes, over what buffers hold.
+      #expect(eventually { sender.report.offered > 8_000 })
+      let sent = sender.stop()
+      #expect(receiver.stop().received == sent.offered)
+      client.pause(false)
+      #expect(eventually { client.lostFrames > 0 })
+      #expect(eventually { UInt64(client.frames.count) + client.lostFrames == sent.offered })
+      #expect(!client.hasEnded)
+      client.stop()
       try rig.expectConservation("host1")
     }
   }

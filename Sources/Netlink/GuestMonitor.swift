@@ -6,6 +6,7 @@
 //   all multicast, asked for by a router or a socket     none: `refresh`
 //   an IP group joined or left                           RTNLGRP_IPV4_MCADDR, _IPV6_MCADDR: Linux 6.14
 //   a group of another protocol (packet sockets)         none: `pollMulticast`
+//   tc put in front of a device                          RTNLGRP_TC
 // An event about groups only says where to look: the list comes from `MulticastFile`.
 //
 // Invariant: a nic is the device that had the name when it was first seen, whatever the guest calls it
@@ -62,6 +63,7 @@ public struct GuestMonitor: ~Copyable, Sendable {
       channel.setOption(SOL_SOCKET, SO_RCVBUF, Int32(clamping: receiveBufferBytes))
       channel.setOption(SOL_SOCKET, SO_RCVBUFFORCE, Int32(clamping: receiveBufferBytes))
       try channel.join(Int32(RTNLGRP_LINK.rawValue))
+      try channel.join(Int32(RTNLGRP_TC.rawValue))
       return channel
     }
 
@@ -106,9 +108,10 @@ public struct GuestMonitor: ~Copyable, Sendable {
     try readMulticast()
     var row = Watched(device: device, nic: link.map { GuestNIC($0) })
     row.nic?.setMulticast(multicastTable)
-    row.told = row.nic
     watched.append(row)
-    return row.nic
+    try readQdiscs()
+    watched[watched.count - 1].told = watched[watched.count - 1].nic
+    return watched[watched.count - 1].nic
   }
 
   public mutating func forget(_ device: String) { watched.removeAll { $0.device == device } }
@@ -119,6 +122,7 @@ public struct GuestMonitor: ~Copyable, Sendable {
   public mutating func readChanges(limit: Int = 256) throws(Failure) -> [Change] {
     var mustList = false
     var mustReadMulticast = false
+    var mustReadQdiscs = false
     for _ in 0..<limit {
       var links: [(link: Link, isGone: Bool)] = []
       do throws(Errno) {
@@ -127,6 +131,8 @@ public struct GuestMonitor: ~Copyable, Sendable {
             links.append((link, reply.type == RTM_DELLINK))
           } else if multicastTypes.contains(reply.type) {
             mustReadMulticast = true
+          } else if reply.type == RTM_NEWQDISC || reply.type == RTM_DELQDISC {
+            mustReadQdiscs = true
           }
         }
       } catch .again { break } catch .noBufferSpace { mustList = true } catch {
@@ -136,6 +142,7 @@ public struct GuestMonitor: ~Copyable, Sendable {
     }
     if mustList { return try refresh() }
     if mustReadMulticast { try readMulticast() }
+    if mustReadQdiscs { try readQdiscs() }
     return changes()
   }
 
@@ -164,6 +171,7 @@ public struct GuestMonitor: ~Copyable, Sendable {
       watched[place].nic?.setMulticast(multicastTable)
     }
     try readMulticast()
+    try readQdiscs()
     return changes()
   }
 
@@ -195,6 +203,14 @@ public struct GuestMonitor: ~Copyable, Sendable {
       multicastTable = MulticastTable(text)
     } catch { throw error.failure("cannot read the multicast addresses of a namespace") }
     for place in watched.indices { watched[place].nic?.setMulticast(multicastTable) }
+  }
+
+  private mutating func readQdiscs() throws(Failure) {
+    let links = try open.requests.linksWithIngressQdisc()
+    for place in watched.indices {
+      guard let index = watched[place].nic?.index else { continue }
+      watched[place].nic?.hasIngressQdisc = links.contains(index)
+    }
   }
 
   private mutating func changes() -> [Change] {

@@ -22,6 +22,8 @@ public struct GuestNIC: Hashable, Sendable {
   public var isAllMulticast: Bool
   /// It is a port of a bridge or the like: those who send are behind it, with their own addresses.
   public var hasMaster: Bool
+  /// tc sees its frames first, and may hand them to another device, such as the TAP of a QEMU.
+  public internal(set) var hasIngressQdisc = false
   public var isUp: Bool
   public var hasCarrier: Bool
   /// The groups that it takes, in order, without those beyond `multicastAddressesMax`.
@@ -44,6 +46,7 @@ public struct GuestNIC: Hashable, Sendable {
     var new = GuestNIC(link)
     new.multicastAddresses = multicastAddresses
     new.hasMoreMulticastAddresses = hasMoreMulticastAddresses
+    new.hasIngressQdisc = hasIngressQdisc
     self = new
   }
 

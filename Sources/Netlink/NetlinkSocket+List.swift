@@ -77,6 +77,20 @@ extension NetlinkSocket {
     } catch { throw error.failure(what) }
   }
 
+  /// The links whose received frames go through tc first: it may hand them to another device.
+  borrowing func linksWithIngressQdisc() throws(Failure) -> Set<Int32> {
+    do throws(KernelError) {
+      let request = Request(Int(RTM_GETQDISC), flags: NLM_F_DUMP, qdisc: tcmsg())
+      return Set(
+        try rows(request) { reply in
+          guard reply.type == RTM_NEWQDISC, let body = reply.body(tcmsg.self),
+            body.tcm_parent == ingressParent
+          else { return nil }
+          return body.tcm_ifindex
+        })
+    } catch { throw error.failure("cannot list the queueing disciplines") }
+  }
+
   borrowing func find(_ key: LinkKey) throws(KernelError) -> Link? {
     var found: Link?
     do throws(KernelError) {
@@ -108,6 +122,9 @@ extension NetlinkSocket {
     }
   }
 }
+
+/// TC_H_INGRESS: the parent of `ingress` and `clsact`.
+private let ingressParent: UInt32 = 0xFFFF_FFF1
 
 extension KernelError {
   /// There is no link of that name or index, or there cannot be.

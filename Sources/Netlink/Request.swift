@@ -31,6 +31,12 @@ struct Request: ~Copyable {
     append(header)
   }
 
+  /// A request about the queueing disciplines of all links.
+  init(_ type: Int, flags: Int32 = 0, qdisc header: tcmsg) {
+    self.init(type: type, flags: flags)
+    append(header)
+  }
+
   // SAFETY: the message is this value's alone, and the value cannot be copied.
   deinit { unsafe nlmsg_free(message) }
 
@@ -38,10 +44,10 @@ struct Request: ~Copyable {
   // SAFETY: the header is the first part of a message that lives as long as this value.
   var sequence: UInt32 { unsafe nlmsg_hdr(message).pointee.nlmsg_seq }
 
-  private borrowing func append(_ header: ifinfomsg) {
+  private borrowing func append<Header: BitwiseCopyable>(_ header: Header) {
     var header = header
     // SAFETY: the bytes are copied during the call.
-    let result = unsafe nlmsg_append(message, &header, MemoryLayout<ifinfomsg>.size, 4)
+    let result = unsafe nlmsg_append(message, &header, MemoryLayout<Header>.size, 4)
     precondition(result == 0, "no room in a netlink message")
   }
 

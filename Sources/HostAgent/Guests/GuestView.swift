@@ -1,8 +1,8 @@
 // What is known about the nic of a guest, and from whom.
 //
-// A device in a namespace tells all by netlink, QEMU tells it by QMP. A device that is a port of a bridge
-// says nothing about those behind the bridge, and without either there is nobody to ask: then the switch
-// goes by what the guest sends.
+// A device in a namespace tells all by netlink, QEMU tells it by QMP. A device that is a port of a bridge, or
+// whose frames tc hands to another device, says nothing about those behind it, and without either there is
+// nobody to ask: then the switch goes by what the guest sends.
 
 internal import Dataplane
 internal import Model
@@ -27,7 +27,8 @@ struct GuestView: Equatable, Sendable {
   /// A device in the namespace of the VM; nil when it is not there.
   init(_ device: Netlink.GuestNIC?, declared: MACAddress) {
     self.init(inferredFrom: declared)
-    guard let device, !device.hasMaster, let address = device.address else { return }
+    guard let device, !device.hasMaster, !device.hasIngressQdisc, let address = device.address
+    else { return }
     observed = .netlink
     nic = Dataplane.GuestNIC(
       observed: address, isPromiscuous: device.isPromiscuous,

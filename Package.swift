@@ -118,7 +118,7 @@ let suites: [Target] = [
   tests("FrameMemoryTests", ["Base", "Wire", "FrameMemory"]),
   tests("TablesTests", ["Base", "Wire", "Tables"]),
   tests("LinuxTests", ["Base", "Linux"]),
-  tests("DataplaneTests", ["Base", "Wire", "FrameMemory", "Tables", "Dataplane"]),
+  tests("DataplaneTests", ["Base", "Wire", "FrameMemory", "Tables", "Protocols", "Dataplane"]),
   tests("ProtocolsTests", ["Base", "Wire", "Tables", "Protocols"]),
   tests("ModelTests", ["Base", "Wire", "Model"]),
   tests("AttachmentsTests", ["Base", "Wire", "FrameMemory", "Linux", "Netlink", "Attachments"]),

@@ -60,14 +60,14 @@ public struct PortCounters: Equatable, Sendable, BitwiseCopyable {
   public subscript(reason: DropReason) -> UInt64 { dropsByReason[Int(reason.rawValue)] }
 
   @inline(__always)
-  mutating func drop(_ reason: DropReason, _ direction: Direction) {
-    dropsByReason[Int(reason.rawValue)] &+= 1
+  mutating func drop(_ reason: DropReason, _ direction: Direction, count: UInt64 = 1) {
+    dropsByReason[Int(reason.rawValue)] &+= count
     let isException = reason == .malformed || reason == .runt || reason == .checksum
     switch (direction, isException) {
-    case (.ingress, false): ingress.packetsDropped &+= 1
-    case (.ingress, true): ingress.packetsException &+= 1
-    case (.egress, false): egress.packetsDropped &+= 1
-    case (.egress, true): egress.packetsException &+= 1
+    case (.ingress, false): ingress.packetsDropped &+= count
+    case (.ingress, true): ingress.packetsException &+= count
+    case (.egress, false): egress.packetsDropped &+= count
+    case (.egress, true): egress.packetsException &+= count
     }
   }
 

@@ -44,6 +44,8 @@ struct PortState: Sendable, BitwiseCopyable {
   /// Another address that the guest sent from last, and how often in a row.
   var sighted = MACAddress.zero
   var sightings: UInt8 = 0
+  /// When another address may be inferred from the guest's frames.
+  var nextInference = MonotonicTime.zero
   /// The last VLAN that a trunk's guest was seen to use, so that the note is taken once.
   var lastVLAN: UInt16 = .max
   /// Where the next address seen is noted.

@@ -98,13 +98,15 @@ extension Switch {
 
   /// Hands a frame that its uplink did not take to the one that its port has by now.
   ///
-  /// - Returns: false when there is no other one, or no room in the list; then nothing was done.
+  /// - Returns: false when there is no other one, when the others have a copy already (shotgun), or when
+  ///   the list has no room; then nothing was done.
   public mutating func redirect(
     _ index: Int, in batch: borrowing FrameBatch, _ delivery: Delivery, from uplink: PortIndex,
     into deliveries: inout DeliveryList
   ) -> Bool {
     let ingress = batch[index].ingress
-    guard let other = selectedUplink(of: ingress), other != uplink, deliveries.freeCapacity > 0
+    guard let other = selectedUplink(of: ingress), other != uplink, deliveries.freeCapacity > 0,
+      !teamStates[Int(plan.ports[ingress.index].team)].isShotgun
     else { return false }
     var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     counters[uplink.index].egress.count(header.kind, bytes: header.byteCount, sign: -1)
@@ -119,11 +121,10 @@ extension Switch {
 
   /// Counts frames that an attachment could not even bring in.
   public mutating func recordReceiveDrops(_ count: UInt64, at port: PortIndex, reason: DropReason) {
-    guard count > 0 else { return }
     sums.received &+= count
+    sums.dropped &+= count
     counters[port.index].ingress.packetsUnicast &+= count
-    var tracer = NullTracer()
-    for _ in 0..<count { drop(reason, at: port, .ingress, &tracer) }
+    counters[port.index].drop(reason, .ingress, count: count)
   }
 }
 

@@ -48,9 +48,9 @@ extension Switch {
   ///
   /// The plan's addresses are ours without question. A learned one may have moved. It says so itself
   /// (gratuitous ARP, RARP, unsolicited NA), and then the move is accepted at once, if it comes by the
-  /// uplink of the port where it was: whatever left by that one comes back by others only, and the
-  /// switch itself announces addresses that are silent. Or it has been silent here for over a second,
-  /// which no reflection of an ordinary frame can be.
+  /// uplink that its own frames left by: those come back by others only, and the switch itself
+  /// announces addresses that are silent. Or it has been silent here for over a second, which no
+  /// reflection of an ordinary frame can be.
   private mutating func isElsewhere(
     _ header: inout FrameHeader, _ known: MACEntry, _ bytes: RawSpan, _ context: BatchContext,
     _ tracer: inout some Tracer
@@ -62,7 +62,7 @@ extension Switch {
       let isAnnounced = Announcement(bytes)?.mac == header.source
       let hasMoved =
         isAnnounced
-        ? states[Int(known.port)].uplink == header.ingress
+        ? uplink(of: header.source, at: PortIndex(rawValue: known.port)) == header.ingress
         : context.seconds &- known.seenSeconds > 1
       guard hasMoved else { return false }
       tracer.record(.movedOut(header.source, vlan: header.vlan, uplink: header.ingress))

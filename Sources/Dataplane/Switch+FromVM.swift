@@ -17,6 +17,9 @@ extension Switch {
     {
       return drop(.bpduFiltered, at: header.ingress, .ingress, &tracer)
     }
+    if header.etherType == 0x8808 || isOwnBeacon(&header, batch) {
+      return refuseControl(&header, &tracer)
+    }
     if header.source != states[header.ingress.index].expectedSource {
       guard maySend(from: header.source, header.ingress) else {
         return drop(.forgedTransmit, at: header.ingress, .ingress, &tracer)
@@ -27,6 +30,25 @@ extension Switch {
       guard passesIngressStages(&header, batch, context, &tracer) else { return }
     }
     switchFromVM(&header, batch, &deliveries, context, &tracer)
+  }
+
+  /// Whether a guest sends what the switch itself would take for one of its beacons, when it comes back.
+  @inline(__always)
+  private mutating func isOwnBeacon(
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch
+  ) -> Bool {
+    header.kind == .broadcast && header.etherType == plan.beacons.etherType
+      && Beacon(batch.bytes(of: Int(header.index)))?.identity == plan.beacons.identity
+  }
+
+  /// MAC control (IEEE 802.3, 31) is between the two ends of a wire: a guest's pause frame would stop the
+  /// physical switch, and everybody on the uplink with it.
+  @inline(never)
+  private mutating func refuseControl(
+    _ header: inout FrameHeader, _ tracer: inout some Tracer
+  ) {
+    let reason: DropReason = header.etherType == 0x8808 ? .reservedAddress : .beacon
+    drop(reason, at: header.ingress, .ingress, &tracer)
   }
 
   /// Learning and notes; then on to the lookup. A frame that waited in the ingress shaper goes on here.

@@ -14,6 +14,8 @@ public import Wire
 
 extension Switch {
   private static let sightingsToInfer: UInt8 = 3
+  /// An address that is changed costs much more than a frame: the guest can have that once a second.
+  private static let inferenceMilliseconds: UInt64 = 1_000
 
   /// Says what the guest's nic is set to, and which multicast addresses it listens to.
   ///
@@ -46,7 +48,8 @@ extension Switch {
   /// Whether a frame may leave a guest with this source address, which is not the one expected.
   ///
   /// Where the nic cannot be looked at and has one address by policy, the guest's own frames tell it: three
-  /// in a row from one other address, so that a single forged frame changes nothing.
+  /// in a row from one other address, so that a single forged frame changes nothing, and at most one
+  /// change a second.
   @inline(never)
   mutating func maySend(from source: MACAddress, _ port: PortIndex) -> Bool {
     let policy = plan.ports[port.index]
@@ -62,8 +65,9 @@ extension Switch {
       states[port.index].sightings = 0
       return settleGuest(port)
     }
-    let sightings = source == state.sighted ? state.sightings + 1 : 1
-    guard sightings >= Self.sightingsToInfer else {
+    let sightings =
+      source == state.sighted ? min(state.sightings + 1, Self.sightingsToInfer) : 1
+    guard sightings == Self.sightingsToInfer, latest >= state.nextInference else {
       states[port.index].sighted = source
       states[port.index].sightings = sightings
       // The next frame from the usual address must be seen, too.
@@ -72,8 +76,18 @@ extension Switch {
     }
     states[port.index].nic.address = source
     states[port.index].sightings = 0
+    states[port.index].nextInference = latest.advanced(
+      byMilliseconds: Self.inferenceMilliseconds)
     settleGuest(port)
     addressMayHaveChanged(port, from: state.address)
+  }
+
+  /// Nothing is known any more about a nic that nobody can look at: what comes next may be another guest.
+  mutating func forgetAssumedNIC(_ port: PortIndex) {
+    guard !states[port.index].nic.isObserved else { return }
+    states[port.index].nic.address = plan.ports[port.index].mac
+    states[port.index].sightings = 0
+    settleGuest(port)
   }
 
   /// A new address is announced, and may belong to another uplink.

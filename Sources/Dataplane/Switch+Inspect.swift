@@ -15,9 +15,16 @@ extension Switch {
     }
     let state = teamStates[Int(policy.team)]
     let team = plan.teams[Int(policy.team)]
-    var active: UInt32 = 0
-    for place in 0..<Int(team.activeCount) { active |= 1 << UInt32(team.active[place]) }
-    let preferred = state.usable & active
-    return state.isShotgun || preferred == 0 ? state.usable : preferred
+    if state.isShotgun { return state.usable }
+    var uplinks: UInt32 = 0
+    // As many hashes as the policies know.
+    for hash in 0...UInt32(UInt8.max) {
+      let uplink =
+        team.policy == .ipHash
+        ? team.select(ipHash: hash, usable: state.usable)
+        : team.select(portID: hash, usable: state.usable, current: nil)
+      if let uplink { uplinks |= 1 << UInt32(uplink) }
+    }
+    return uplinks
   }
 }

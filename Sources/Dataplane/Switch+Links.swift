@@ -22,7 +22,12 @@ extension Switch {
     latest = max(latest, now)
     switch portPlan(port).kind {
     case .vm:
-      if isAttached { announce(port) } else { dropWaiting(at: port) }
+      if isAttached {
+        forgetAssumedNIC(port)
+        announce(port)
+      } else {
+        dropWaiting(at: port)
+      }
       setGroupsOfPort(port, isAttached: isAttached)
     case .uplink:
       if !isAttached {
@@ -128,6 +133,10 @@ extension Switch {
         portID: team.policy == .sourceMAC ? states[port.index].address.hash : policy.id,
         usable: state.usable, current: current.kind == .uplink ? UInt8(current.team) : nil)
     let uplink = chosen.map { plan.uplinks[Int($0)] } ?? .none
+    // Without failback, load balancing's choice ends with its uplink.
+    if !team.failsBack, states[port.index].loadUplink != uplink {
+      states[port.index].loadUplink = .none
+    }
     let isHashed = team.policy == .ipHash || team.policy == .sourceMAC
     states[port.index].hasTeamPerFrame = !team.isEmpty && (isHashed || state.isShotgun)
     // With a channel, and where every frame leaves by all uplinks, frames may come back by any of them.

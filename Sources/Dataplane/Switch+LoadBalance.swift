@@ -46,41 +46,57 @@ extension Switch {
 
   /// Bytes since the last interval as bits per second; with 0 nanoseconds only notes where to start.
   private mutating func measureLoads(nanoseconds: UInt64) {
-    func rate(_ bytes: UInt64) -> UInt64 {
-      nanoseconds == 0
-        ? 0 : UInt64(Double(bytes) * 8 * 1_000_000_000 / Double(nanoseconds))
+    // Frames that an attachment gave back are uncounted, so that there may be less than before.
+    func rate(_ bytes: UInt64, since counted: UInt64) -> UInt64 {
+      nanoseconds == 0 || bytes <= counted
+        ? 0 : UInt64(Double(bytes - counted) * 8 * 1_000_000_000 / Double(nanoseconds))
     }
     loadNanoseconds = nanoseconds
     for position in plan.uplinks.indices {
       let index = plan.uplinks[position].index
       let (out, into) = (counters[index].egress.bytes, counters[index].ingress.bytes)
       loads[index] = UplinkLoad(
-        out: rate(out &- loads[index].countedOut), in: rate(into &- loads[index].countedIn),
+        out: rate(out, since: loads[index].countedOut),
+        in: rate(into, since: loads[index].countedIn),
         countedOut: out, countedIn: into)
     }
   }
 
   /// Moves at most one port: what it changes is to be measured before the next one moves.
   private mutating func moveBusiestPort() {
+    var left = UInt32.max
+    while let fullest = fullestUplink(among: left) {
+      left &= ~(1 << UInt32(fullest.position))
+      if moveBusiestPort(from: fullest) { return }
+    }
+  }
+
+  /// The uplink with the greatest load above zero, of the positions in `mask`.
+  private func fullestUplink(among mask: UInt32) -> (position: Int, percent: UInt64)? {
     var fullest: (position: Int, percent: UInt64)?
-    for position in plan.uplinks.indices {
+    for position in plan.uplinks.indices where mask & (1 << UInt32(position)) != 0 {
       let percent = loadPercent(position)
       if percent > fullest?.percent ?? 0 { fullest = (position, percent) }
     }
-    guard let fullest else { return }
+    return fullest
+  }
+
+  /// False when none of the uplink's ports may move, or when that would not help.
+  private mutating func moveBusiestPort(from fullest: (position: Int, percent: UInt64)) -> Bool {
     var busiest: (port: Int, bits: UInt64)?
     for index in plan.ports.indices where mayMove(index, from: fullest) {
       let bits = max(rate(states[index].loadBytesOut), rate(states[index].loadBytesIn))
       if bits > busiest?.bits ?? 0 { busiest = (index, bits) }
     }
     guard let busiest, let target = emptiest(for: busiest.port, except: fullest.position) else {
-      return
+      return false
     }
     let speed = speeds[plan.uplinks[target].index]
     let after = loadPercent(target) + busiest.bits * 100 / max(speed, 1)
-    guard after + Self.loadMarginPercent <= fullest.percent else { return }
+    guard after + Self.loadMarginPercent <= fullest.percent else { return false }
     states[busiest.port].loadUplink = plan.uplinks[target]
     selectUplink(PortIndex(busiest.port))
+    return true
   }
 
   private func rate(_ bytes: UInt64) -> UInt64 {

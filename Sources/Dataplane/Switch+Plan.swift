@@ -73,7 +73,9 @@ extension Switch {
     {
       release(key, of: port)
     }
-    if after.vlanMode == .trunk, !isSamePort || before.trunkSlot != after.trunkSlot {
+    if after.kind == .vm, after.vlanMode == .trunk,
+      !isSamePort || before.trunkSlot != after.trunkSlot
+    {
       trunkVLANs[Int(after.trunkSlot)] = VLANSet()
       states[port.index].lastVLAN = .max
     }
@@ -82,6 +84,7 @@ extension Switch {
       counters[port.index] = PortCounters()
       loads[port.index] = UplinkLoad()
       states[port.index].nic = GuestNIC(assumed: after.mac)
+      askForGroups(port)
       return
     }
     if after.mac != before.mac, !states[port.index].nic.isObserved {
@@ -98,11 +101,12 @@ extension Switch {
     if !isSameVLAN || !isSameSet || (before.learnsMACs && !after.learnsMACs) {
       macs.flush(port: port.rawValue)
     }
-    if !isSameVLAN {
+    if !isSameVLAN, after.kind == .vm {
       announceAfterVLANChange(port, after)
     } else if after.isOpen && !before.isOpen {
-      // It could not be announced when it was attached.
+      // It could be neither announced nor asked when it was attached.
       announce(port)
+      askForGroups(port)
     }
   }
 

@@ -80,17 +80,19 @@ extension Switch {
       queue, at: shapers[queue].readyTime(Int(first.wireBytes), now: latest))
   }
 
-  /// Takes frames that may go on out of their queues. Returns whether there may be more that may.
+  /// Takes frames that may go on out of their queues. Returns whether there may be more that may: then
+  /// the next call begins with the queue at which this one stopped.
   mutating func releaseShaped(
     into batch: inout FrameBatch, _ deliveries: inout DeliveryList, _ context: BatchContext,
     _ tracer: inout some Tracer
   ) -> Bool {
-    while let queue = releases.popDue(context.now) {
+    while let queue = takeUnfinishedRelease() ?? releases.popDue(context.now) {
       let port = PortIndex(queue / 2)
       let direction: Direction = queue % 2 == 0 ? .ingress : .egress
       let isShaped = shape(of: port, direction) != nil
       while let first = waiting.first(queue) {
         guard !batch.isFull, deliveries.freeCapacity >= plan.largestFanout else {
+          unfinishedRelease = queue
           releases.schedule(queue, at: context.now)
           return true
         }
@@ -102,6 +104,11 @@ extension Switch {
       }
     }
     return false
+  }
+
+  private mutating func takeUnfinishedRelease() -> Int? {
+    defer { unfinishedRelease = nil }
+    return unfinishedRelease
   }
 
   /// Lets the first frame of a queue go on.

@@ -38,9 +38,13 @@ extension Switch {
       isForEveryone = true
       return
     }
-    groups.receive(
-      message, port: header.ingress.index, isUplink: header.uplinkBit != 0, vlan: header.vlan,
-      now: context.now)
+    // What is asked in a secondary VLAN most ports of the primary do not hear, and cannot answer.
+    let isHeardByAll = header.uplinkBit == 0 || header.tag.vlan == header.vlan
+    if !message.isQuery || isHeardByAll {
+      groups.receive(
+        message, port: header.ingress.index, isUplink: header.uplinkBit != 0, vlan: header.vlan,
+        now: context.now)
+    }
     if message.isQuery {
       isForEveryone = true
     } else {
@@ -59,8 +63,15 @@ extension Switch {
   mutating func setGroupsOfPort(_ port: PortIndex, isAttached: Bool) {
     guard plan.multicast == .snooping else { return }
     groups.remove(port: port.index)
-    guard isAttached else { return }
-    let policy = plan.ports[port.index]
+    if isAttached { askForGroups(port) }
+  }
+
+  /// Asks a port for its groups, in every VLAN that its guest uses.
+  mutating func askForGroups(_ port: PortIndex) {
+    let policy = portPlan(port)
+    guard plan.multicast == .snooping, policy.kind == .vm, states[port.index].isAttached else {
+      return
+    }
     guard policy.vlanMode == .trunk else {
       return groups.askNow(port: port.index, vlan: policy.lookupVLAN, now: latest)
     }

@@ -49,26 +49,35 @@ extension Switch {
     if teamStates[number].isShotgun {
       return toEveryUplink(&header, usable, batch, &deliveries, &tracer)
     }
-    var chosen: UInt8?
-    switch plan.teams[number].policy {
-    case .ipHash:
-      chosen = plan.teams[number].select(
-        ipHash: batch.bytes(of: Int(header.index)).ipHash(header.etherType), usable: usable)
-    case .sourceMAC where header.source != states[header.ingress.index].address:
-      chosen = plan.teams[number].select(
-        portID: header.source.hash, usable: usable, current: nil)
-    default:
-      let uplink = states[header.ingress.index].uplink
-      chosen = uplink == .none ? nil : UInt8(truncatingIfNeeded: plan.ports[uplink.index].team)
+    var uplink = PortIndex.none
+    if plan.teams[number].policy == .ipHash {
+      let hash = batch.bytes(of: Int(header.index)).ipHash(header.etherType)
+      if let chosen = plan.teams[number].select(ipHash: hash, usable: usable) {
+        uplink = plan.uplinks[Int(chosen)]
+      }
+    } else {
+      uplink = self.uplink(of: header.source, at: header.ingress)
     }
-    guard let chosen else {
+    guard uplink != .none else {
       drop(.uplinkDown, at: header.ingress, .ingress, &tracer)
       return 1
     }
-    let uplink = plan.uplinks[Int(chosen)]
     tracer.record(.teamSelected(uplink: uplink))
     deliverOut(&header, by: uplink, batch, &deliveries, &tracer)
     return 1
+  }
+
+  /// The one uplink by which a port's frames from an address leave; `.none` where several take them.
+  mutating func uplink(of source: MACAddress, at port: PortIndex) -> PortIndex {
+    guard states[port.index].hasTeamPerFrame else { return states[port.index].uplink }
+    let number = Int(plan.ports[port.index].team)
+    if teamStates[number].isShotgun { return .none }
+    guard plan.teams[number].policy == .sourceMAC, source != states[port.index].address else {
+      return states[port.index].uplink
+    }
+    let chosen = plan.teams[number].select(
+      portID: source.hash, usable: teamStates[number].usable, current: nil)
+    return chosen.map { plan.uplinks[Int($0)] } ?? .none
   }
 
   private mutating func toEveryUplink(

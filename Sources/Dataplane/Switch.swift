@@ -72,6 +72,8 @@ public struct Switch: ~Copyable, Sendable {
   var waiting: FrameStore
   /// When the first frame of a queue may go on.
   var releases: TimingWheel
+  /// The queue that had more to give than a batch could take.
+  var unfinishedRelease: Int?
   /// Load of the uplinks, by port index, and how fast they are in bits per second.
   var loads: FixedArray<UplinkLoad>
   var speeds: FixedArray<UInt64>

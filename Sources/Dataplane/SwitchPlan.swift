@@ -120,6 +120,7 @@ public struct SwitchPlan: ~Copyable, Sendable {
   private static func check(_ port: PortPlan, _ teams: Int, _ vlanSets: Int, _ addresses: Int) {
     guard port.kind != .absent else { return }
     precondition(port.kind == .uplink || Int(port.team) < teams, "no such team")
+    precondition(port.kind == .vm || port.ingressShape == 0, "uplinks are shaped on the way out")
     precondition(port.vlanMode != .trunk || Int(port.vlanSet) < vlanSets, "no such VLAN set")
     precondition(port.vlan < 4095 && (port.vlanMode == .access) == (port.vlan > 0), "bad VLAN")
     precondition(

@@ -53,9 +53,10 @@ public enum DropReason: UInt8, CaseIterable, Sendable, BitwiseCopyable {
   case noBuffer
   /// The destination is the port that the frame came from.
   case hairpin
-  /// 01-80-C2-00-00-00 to -0F from an uplink: for the switch itself, never for a guest.
+  /// 01-80-C2-00-00-00 to -0F from an uplink: for the switch itself, never for a guest. From a guest MAC
+  /// control (pause), which is for the wire alone.
   case reservedAddress
-  /// A beacon of an uplink: it has done its work when it came in.
+  /// A beacon of an uplink: it has done its work when it came in. From a guest: a forged one.
   case beacon
 
   /// The stable name: a JSON key, a word on the command line.

@@ -7,7 +7,8 @@
 //   specific   for a group or source that was left, to the port that left it, so that nobody else is
 //              bothered: as many as the robustness says, a second apart
 //
-// Another querier is one that has an address. 0.0.0.0 takes no part in the election (RFC 4541, 2.1.1),
+// Another querier is beyond an uplink; one of a guest makes its port a router port, but does not silence
+// ours, unless there is none of ours. And it is one that has an address. 0.0.0.0 takes no part in the election (RFC 4541, 2.1.1),
 // and our own address for MLD, the highest there is, loses to all others and is that of other switches.
 
 public import Base
@@ -169,17 +170,15 @@ extension GroupMembership {
     now: MonotonicTime
   ) {
     guard let query = message.query else { return }
+    guard isUplink || !settings.isQuerier else {
+      // A guest could ask where the others do not hear it, and end what they listen to.
+      if isElected(message.source) { noteRouter(port, vlan, until: presence(query, now)) }
+      return
+    }
     let index = Self.index(message.family, vlan)
     if isElected(message.source) {
-      let robustness = query.robustness > 0 ? query.robustness : settings.robustness
-      let seconds =
-        query.intervalSeconds > 0 ? query.intervalSeconds : settings.queryIntervalSeconds
-      // RFC 3376, 8.5: and half the time to answer.
-      let present =
-        UInt64(robustness) * UInt64(seconds) * 1_000
-        + UInt64(GroupMembershipSettings.responseMilliseconds) / 2
       let isNew = queriers[index].otherEnd <= now && !settings.isQuerier
-      queriers[index].otherEnd = now.advanced(byMilliseconds: present)
+      queriers[index].otherEnd = presence(query, now)
       queriers[index].otherRobustness = query.robustness
       queriers[index].otherIntervalSeconds = query.intervalSeconds
       generalQueries.note(queriers[index].otherEnd)
@@ -192,6 +191,18 @@ extension GroupMembership {
     if let group = query.group, !query.suppressesRouters {
       lower(message, query, group, vlan: vlan, now: now)
     }
+  }
+
+  /// Until when another querier is taken to be there: robustness times interval, and half the time to
+  /// answer (RFC 3376, 8.5). Not longer than by our own numbers: one message would do for days.
+  private func presence(_ query: GroupMessage.Query, _ now: MonotonicTime) -> MonotonicTime {
+    let robustness = query.robustness > 0 ? query.robustness : settings.robustness
+    let seconds =
+      query.intervalSeconds > 0 ? query.intervalSeconds : settings.queryIntervalSeconds
+    let ours = UInt64(settings.robustness) * UInt64(settings.queryIntervalSeconds)
+    let milliseconds = min(UInt64(robustness) * UInt64(seconds), ours) * 1_000
+    return now.advanced(
+      byMilliseconds: milliseconds + UInt64(GroupMembershipSettings.responseMilliseconds) / 2)
   }
 
   private func isElected(_ source: IPAddress) -> Bool {

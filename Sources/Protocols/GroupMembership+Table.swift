@@ -25,9 +25,9 @@ extension GroupMembership {
   mutating func addMember(
     _ port: Int, of address: IPAddress, _ vlan: UInt16, now: MonotonicTime
   ) -> Int? {
-    guard freeMember >= 0, let group = find(address, vlan) ?? addGroup(address, vlan) else {
-      return nil
-    }
+    guard freeMember >= 0, memberCounts[port] < limits.membersPerPort,
+      let group = find(address, vlan) ?? addGroup(address, vlan)
+    else { return nil }
     let index = Int(freeMember)
     freeMember = members[index].next
     members[index] = GroupMember(
@@ -35,6 +35,7 @@ extension GroupMembership {
     groups[group].first = Int32(index)
     groups[group].choosyCount += 1
     memberCount += 1
+    memberCounts[port] += 1
     return index
   }
 
@@ -66,6 +67,7 @@ extension GroupMembership {
       groups[group].choosyCount -= 1
     }
     unlink(index, from: group)
+    memberCounts[Int(members[index].port)] -= 1
     members[index] = GroupMember(next: freeMember)
     freeMember = Int32(index)
     endDues[index] = .never

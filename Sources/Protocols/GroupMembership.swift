@@ -48,6 +48,8 @@ public struct GroupMembership: ~Copyable, Sendable {
   var members: FixedArray<GroupMember>
   var freeGroup: Int32 = 0
   var freeMember: Int32 = 0
+  /// By port.
+  var memberCounts: FixedArray<UInt16>
 
   /// When each member ends, and is to be asked; beside the members, to be looked through quickly.
   var endDues: FixedArray<MonotonicTime>
@@ -84,6 +86,7 @@ public struct GroupMembership: ~Copyable, Sendable {
     members = FixedArray(count: limits.members) {
       GroupMember(next: $0 + 1 < limits.members ? Int32($0 + 1) : -1)
     }
+    memberCounts = FixedArray(repeating: 0, count: PortSet.capacity)
     endDues = FixedArray(repeating: .never, count: limits.members)
     queryDues = FixedArray(repeating: .never, count: limits.members)
     queriers = FixedArray(repeating: QuerierState(), count: 4_096 * 2)
@@ -99,7 +102,7 @@ public struct GroupMembership: ~Copyable, Sendable {
       + limits.members * (MemoryLayout<GroupMember>.stride + 16)
       + 4_096 * (2 * MemoryLayout<QuerierState>.stride + MemoryLayout<PortOverflow>.stride)
       + limits.routerPorts * MemoryLayout<RouterPort>.stride
-      + limits.asks * MemoryLayout<PortAsk>.stride
+      + limits.asks * MemoryLayout<PortAsk>.stride + PortSet.capacity * 2
   }
 
   private static func slotCount(_ limits: GroupMembershipLimits) -> Int {
@@ -142,10 +145,12 @@ public struct GroupMembership: ~Copyable, Sendable {
 
   /// Adds the VM ports behind which a router was heard in a VLAN. Uplinks are router ports, always.
   public mutating func routerPorts(vlan: UInt16, into ports: inout PortSet) {
+    ports.formUnion(overflows[Int(vlan & 0xFFF)].ports)
+    // For most frames there is none to look for.
+    guard nextRouterEnd != .never else { return }
     for index in routers.indices where routers[index].end != .zero && routers[index].vlan == vlan {
       ports.insert(Int(routers[index].port))
     }
-    ports.formUnion(overflows[Int(vlan & 0xFFF)].ports)
   }
 
   /// The next port in a group at or after `cursor`, which moves past it; nil at the end.

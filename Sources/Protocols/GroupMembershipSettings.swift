@@ -42,6 +42,8 @@ public struct GroupMembershipLimits: Hashable, Sendable, BitwiseCopyable {
   public var groups = 4_096
   /// Ports in groups.
   public var members = 8_192
+  /// Groups that one port is in: nobody fills the tables alone.
+  public var membersPerPort: UInt16 = 1_024
   /// VM ports, by VLAN, behind which a router was heard.
   public var routerPorts = 256
   /// Ports that are being asked what they listen to, by VLAN and protocol.

@@ -17,11 +17,21 @@ extension ForwardingModel {
   mutating func setAttached(_ port: Int, _ isAttached: Bool) {
     guard ports[port].isAttached != isAttached else { return }
     ports[port].isAttached = isAttached
-    if !isAttached && ports[port].kind == .vm { dropWaiting(at: port) }
+    if ports[port].kind == .vm {
+      if isAttached { forgetAssumedNIC(port) } else { dropWaiting(at: port) }
+    }
     if !isAttached, ports[port].kind == .uplink {
       ports[port].isLinkKnown = false
       ports[port].isLinkUp = false
     }
+  }
+
+  /// Who comes back may be somebody else.
+  private mutating func forgetAssumedNIC(_ port: Int) {
+    guard !ports[port].nic.isObserved else { return }
+    ports[port].nic.address = ports[port].mac
+    ports[port].nic.sightings = 0
+    forgetOwned()
   }
 
   mutating func setNIC(_ port: Int, _ nic: ModelNIC) {

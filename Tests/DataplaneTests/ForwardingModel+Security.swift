@@ -3,10 +3,12 @@
 import FrameMemory
 
 extension ModelNIC {
-  mutating func see(_ source: UInt64) {
+  mutating func see(_ source: UInt64, _ nanoseconds: Int) {
     sightings = source == sighted && source != address ? sightings + 1 : 1
     sighted = source
-    if sightings >= 3 { address = source }
+    guard sightings >= 3, nanoseconds >= inferredAt + 1_000_000_000 else { return }
+    address = source
+    inferredAt = nanoseconds
   }
 }
 
@@ -47,7 +49,7 @@ extension ForwardingModel {
   mutating func judgeSource(of frame: ModelFrame) throws(ModelRefusal) {
     guard !ports[frame.ingress].allowsForged else { return }
     if !ports[frame.ingress].nic.isObserved {
-      ports[frame.ingress].nic.see(frame.source)
+      ports[frame.ingress].nic.see(frame.source, nanoseconds)
       forgetOwned()
     }
     if frame.source != address(of: ports[frame.ingress]) { throw ModelRefusal(.forgedTransmit) }
@@ -72,7 +74,7 @@ extension ForwardingModel {
   /// Whether a frame from an uplink is from somebody out there; notes where.
   ///
   /// What is ours by plan is ours. What was learned has moved out if it says so by the uplink that its
-  /// port uses (nothing comes back by the uplink that it left by), or was silent here for over a second.
+  /// frames leave by (nothing comes back by the uplink that it left by), or was silent here for over a second.
   mutating func isFromOutside(_ frame: ModelFrame, _ tag: UInt16) -> Bool {
     let address = ModelAddress(mac: frame.source, vlan: broadcastDomain(of: tag))
     if owner(of: frame.source, in: address.vlan) != nil { return false }
@@ -80,7 +82,7 @@ extension ForwardingModel {
     if let place = learned[address] {
       let hasMoved =
         frame.isAnnouncement
-        ? selected[place.port] == frame.ingress : seconds - place.seconds > 1
+        ? uplink(of: frame.source, at: place.port) == frame.ingress : seconds - place.seconds > 1
       guard place.isExternal || hasMoved else { return false }
       learned[address] = outside
     } else if frame.isAnnouncement && frame.isGroup {

@@ -27,16 +27,17 @@ extension ForwardingModel {
 
   /// The uplinks that a frame of a VM leaves by.
   func uplinks(for frame: ModelFrame) -> [Int] {
-    let port = ports[frame.ingress]
-    let team = teams[port.team]
-    let chosen: Int?
-    switch team.policy {
-    case .ipHash: chosen = hashed(frame, team)
-    case .sourceMAC where frame.source != address(of: port):
-      chosen = home(Int(frame.source & 0xFF), team)
-    default: chosen = selected[frame.ingress]
-    }
+    let team = teams[ports[frame.ingress].team]
+    let chosen =
+      team.policy == .ipHash ? hashed(frame, team) : uplink(of: frame.source, at: frame.ingress)
     return chosen.map { [$0] } ?? []
+  }
+
+  /// The same where only the source address may tell.
+  func uplink(of source: UInt64, at index: Int) -> Int? {
+    let team = teams[ports[index].team]
+    return team.policy == .sourceMAC && source != address(of: ports[index])
+      ? home(Int(source & 0xFF), team) : selected[index]
   }
 
   /// The uplinks by which frames for many may come back to a port: any member of an EtherChannel.

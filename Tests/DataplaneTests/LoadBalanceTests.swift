@@ -18,6 +18,12 @@ private final class Load {
     net.advance(milliseconds: 1)
   }
 
+  init(_ net: TestNetwork) {
+    self.net = net
+    for uplink in net.uplinks { net.network.setSpeed(uplink, megabitsPerSecond: 1) }
+    net.advance(milliseconds: 1)
+  }
+
   /// Intervals of 30 s in which the ports send at these rates, in percent of an uplink.
   func run(intervals: Int = 1, _ percents: [Int: Int]) {
     for _ in 0..<intervals * 30 {
@@ -73,5 +79,43 @@ private final class Load {
     load.net.setLink(1, isUp: true)
     load.net.advance(milliseconds: 100)
     #expect(load.net.selection == [1, 1, 0, 1, 0])
+  }
+
+  /// The fullest uplink has no port that may move; the next one is over its threshold, too.
+  @Test func anUplinkThatNobodyMayLeaveDoesNotHideTheOthers() {
+    let net = TestNetwork(
+      vms: [vm(vlan: 7) { $0.team = 1 }] + (0..<3).map { _ in vm(vlan: 7) },
+      teams: [
+        TeamPlan(policy: .physicalLoad, active: [1, 2]),
+        TeamPlan(policy: .explicitFailover, active: [0]),
+      ], uplinkCount: 3)
+    #expect(net.selection == [0, 2, 1, 2])
+    let load = Load(net)
+    load.run([3: 99, 4: 50, 6: 40])
+    #expect(net.selection == [0, 1, 1, 2])
+  }
+
+  @Test func withoutFailbackAMovedPortStaysWhereAFailurePutIt() {
+    let load = Load()
+    load.net.teams[0].failsBack = false
+    load.net.apply(revision: 2)
+    load.run([2: 50, 4: 40])
+    #expect(load.net.selection == [1, 1, 0, 1, 0])
+    load.net.setLink(1, isUp: false)
+    load.net.setLink(1, isUp: true)
+    load.net.advance(milliseconds: 100)
+    #expect(load.net.selection == [0, 0, 0, 0, 0])
+  }
+
+  /// A frame that was counted in one interval is taken back in the next.
+  @Test func aFrameThatIsTakenBackLaterIsNoLoad() {
+    let load = Load()
+    _ = load.net.send(frame(from: mac(2), to: outsider), at: 2)
+    load.net.advance(milliseconds: 30_000)
+    load.net.network.recordFailure(
+      of: 0, in: load.net.batch, at: PortIndex(0), reason: .attachmentFull)
+    load.net.advance(milliseconds: 30_000)
+    let out = load.net.network.load(of: PortIndex(0)).out
+    #expect(out == 0)
   }
 }

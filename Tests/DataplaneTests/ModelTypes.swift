@@ -55,6 +55,8 @@ struct ModelNIC: Equatable {
   /// The last frames had this other source, and so many of them in a row.
   var sighted: UInt64 = 0
   var sightings = 0
+  /// When the last change of address was inferred.
+  var inferredAt = -1_000_000_000
 }
 
 struct ModelPort: Equatable {

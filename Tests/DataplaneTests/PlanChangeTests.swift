@@ -236,4 +236,18 @@ import Wire
     #expect(net.counters(of: 2).ingress.packets == 4)
     #expect(net.drops(.attachmentFull, at: 3) == 1 && net.drops(.noBuffer, at: 2) == 3)
   }
+
+  /// Uplinks are trunks, too, but what their slot says is a VM port's.
+  @Test func anotherUplinkTakesNothingFromATrunksNotes() {
+    let net = TestNetwork(vms: [trunk()], vlanSets: [VLANSet([5...9])])
+    _ = net.send(frame(from: mac(2), to: outsider), at: 2, tag: VLANTag(vlan: 5))
+    let uplink = net.ports[1]
+    net.ports[1] = PortPlan()
+    net.apply(revision: 2, uplinks: [0])
+    net.ports[1] = uplink
+    net.apply(revision: 3)
+    var tracer = RecordingTracer()
+    let tags = net.announce(2, batchFrames: 64, tracer: &tracer).map(\.tag)
+    #expect(tags == [VLANTag(vlan: 5)])
+  }
 }

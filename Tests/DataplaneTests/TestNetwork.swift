@@ -40,13 +40,18 @@ final class TestNetwork {
   var addresses: [IPAddress] = []
   var mtu = 1500
   var beaconDomains: [BeaconDomain] = []
+  var beacons = BeaconSettings()
+  var privateVLANs: [PrivateVLAN] = []
+  var multicast = MulticastFiltering.basic
 
   let uplinks: [PortIndex]
 
   init(
     vms: [PortPlan], teams: [TeamPlan] = [TeamPlan(policy: .explicitFailover, active: [0, 1])],
     vlanSets: [VLANSet] = [], uplinkCount: Int = 2, limits: SwitchLimits? = nil,
-    addresses: [IPAddress] = [], isUp: Bool = true, beaconDomains: [BeaconDomain] = []
+    addresses: [IPAddress] = [], isUp: Bool = true, beaconDomains: [BeaconDomain] = [],
+    privateVLANs: [PrivateVLAN] = [], shapes: [TrafficShape] = [],
+    multicast: MulticastFiltering = .basic
   ) {
     var small = SwitchLimits()
     small.ports = 64
@@ -59,6 +64,9 @@ final class TestNetwork {
     self.teams = teams
     self.addresses = addresses
     self.beaconDomains = beaconDomains
+    self.privateVLANs = privateVLANs
+    self.shapes = shapes
+    self.multicast = multicast
     uplinks = (0..<uplinkCount).map { PortIndex($0) }
     self.vlanSets = [.all] + vlanSets
     ports = Self.uplinkPlans(uplinkCount) + vms
@@ -92,8 +100,9 @@ final class TestNetwork {
     for (port, position) in positions { ports[port].team = UInt16(position) }
     let plan = SwitchPlan(
       revision: revision, mtu: mtu, ports: ports, teams: teams, vlanSets: vlanSets,
-      uplinks: uplinks.map { PortIndex($0) }, addresses: addresses,
-      beaconDomains: beaconDomains, loadIntervalSeconds: 30)
+      uplinks: uplinks.map { PortIndex($0) }, addresses: addresses, privateVLANs: privateVLANs,
+      beaconDomains: beaconDomains, beacons: beacons, multicast: multicast,
+      loadIntervalSeconds: 30, ruleSets: ruleSets, shapes: shapes)
     _ = network.apply(plan, now: now)
   }
 
@@ -184,6 +193,13 @@ final class TestNetwork {
   func isUsable(_ uplink: Int) -> Bool { network.isUplinkUsable(PortIndex(uplink)) }
 
   func isAttached(_ port: Int) -> Bool { network.isAttached(PortIndex(port)) }
+
+  /// The address of a port on the switch.
+  func address(of port: Int) -> MACAddress { network.address(of: PortIndex(port)) }
+
+  func isReceiveDisabled(_ port: Int) -> Bool { network.isReceiveDisabled(PortIndex(port)) }
+
+  func teamUplinks(of port: Int) -> UInt32 { network.teamUplinks(of: PortIndex(port)) }
 
   /// When the switch wants to be called again.
   func tick() -> MonotonicTime { network.tick(now: now) }

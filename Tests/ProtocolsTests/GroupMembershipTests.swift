@@ -294,4 +294,58 @@ private func routerQuery(
     #expect(
       snooping.isReliable(.v4) && snooping.isReliable(.v6) && !snooping.isReliable(.v4, vlan: 11))
   }
+
+  /// A guest can ask where the others do not hear it: nobody would answer, and all would be forgotten.
+  @Test func aGuestsQuestionNeitherSilencesOursNorEndsAnything() {
+    let snooping = TestMembership()
+    snooping.setVLAN(10, true)
+    snooping.run(seconds: 60)
+    snooping.report(.isExclude, group, port: 3)
+    snooping.receive(GroupFrames.query(routerQuery(.v4)), port: 5)
+    snooping.receive(GroupFrames.query(routerQuery(.v4, group, milliseconds: 100)), port: 5)
+    #expect(snooping.isQuerier(.v4) && snooping.routerPorts() == [5])
+    snooping.run(seconds: 5)
+    #expect(snooping.ports(group) == [3])
+  }
+
+  @Test func withoutAQuerierOfOursAGuestsCounts() {
+    var settings = GroupMembershipSettings()
+    settings.isQuerier = false
+    let snooping = TestMembership(settings)
+    snooping.setVLAN(10, true)
+    snooping.receive(GroupFrames.query(routerQuery(.v4)), port: 5)
+    snooping.run(seconds: 11)
+    #expect(snooping.isReliable(.v4))
+  }
+
+  @Test func anotherQuerierIsNotBelievedForDays() {
+    let snooping = TestMembership()
+    snooping.setVLAN(10, true)
+    snooping.run(seconds: 60)
+    var query = routerQuery(.v4)
+    query.robustness = 7
+    query.intervalSeconds = 31_744
+    snooping.receive(GroupFrames.query(query), port: 0, isUplink: true)
+    snooping.run(seconds: 254)
+    #expect(!snooping.isQuerier(.v4))
+    snooping.run(seconds: 2)
+    #expect(snooping.isQuerier(.v4))
+  }
+
+  @Test func onePortDoesNotFillTheTables() {
+    var limits = GroupMembershipLimits()
+    limits.groups = 8
+    limits.members = 8
+    limits.membersPerPort = 2
+    let snooping = TestMembership(limits: limits)
+    for number in 1...9 as ClosedRange<UInt8> {
+      snooping.report(.isExclude, .v4(IPv4Address(239, 0, 0, number)), port: 3)
+    }
+    #expect(snooping.memberCount == 2 && snooping.fullCount == 7)
+    snooping.report(.isExclude, group, port: 4)
+    #expect(snooping.ports(group) == [3, 4], "the greedy port gets everything")
+    snooping.remove(3)
+    snooping.report(.isExclude, group, port: 3)
+    #expect(snooping.memberCount == 2 && snooping.fullCount == 7)
+  }
 }

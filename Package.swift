@@ -147,7 +147,7 @@ let fuzzers: [Target] = [
   .executableTarget(
     name: "martlet-fuzz",
     dependencies: [
-      "Base", "Wire", "FrameMemory", "Tables", "Dataplane", "Model", "ConfigFile", "Planner",
+      "Base", "Wire", "FrameMemory", "Tables", "Protocols", "Dataplane", "Model", "ConfigFile", "Planner",
       "WireExercise",
     ],
     path: "Tests/Fuzz",

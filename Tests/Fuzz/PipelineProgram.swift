@@ -7,6 +7,7 @@
 internal import Base
 internal import Dataplane
 internal import FrameMemory
+internal import Protocols
 internal import Tables
 internal import Wire
 

@@ -147,7 +147,8 @@ let fuzzers: [Target] = [
   .executableTarget(
     name: "martlet-fuzz",
     dependencies: [
-      "Base", "Wire", "FrameMemory", "Tables", "Protocols", "Dataplane", "Model", "ConfigFile", "Planner",
+      "Base", "Wire", "FrameMemory", "Tables", "Protocols", "Dataplane", "Model", "ConfigFile",
+      "Planner",
       "WireExercise",
     ],
     path: "Tests/Fuzz",

@@ -155,7 +155,7 @@ extension PolicyTests {
       try rig.change(
         text.replacing(connected, with: vm("b", "web", on: "host1", "connected: false")),
         on: "host1")
-      #expect(try eventually { try rig.ports("host1").allSatisfy { $0.vm != "b" || $0.state != .up } })
+      #expect(try eventually { try !rig.isUp("host1", "b") })
       try rig.change(text, on: "host1")
       #expect(try eventually { try rig.port("host1", "b").state == .up })
       #expect(try eventually { try rig.groups("b").contains { $0.group == router.group } })

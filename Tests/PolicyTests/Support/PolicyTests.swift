@@ -102,6 +102,11 @@ extension Rig {
     try #require(reply.status == 200, "\(String(decoding: reply.body, as: UTF8.self))")
   }
 
+  /// Whether a VM's port is there and passes frames.
+  func isUp(_ host: String, _ vm: String) throws -> Bool {
+    try ports(host).contains { $0.vm == vm && $0.state == .up }
+  }
+
   /// How often a port has dropped frames for a reason.
   func drops(_ host: String, _ vm: String, _ reason: String) throws -> UInt64 {
     try port(host, vm).drops[reason] ?? 0

@@ -47,7 +47,7 @@ extension PolicyTests {
       try watch.expect(
         .stream(to: alias, from: .v4(IPv4Address(10, 0, 0, 1)), mac("a")), from: .at("a"),
         arrives: [.at("c"): 1, wire: 1])
-      _ = member
+      withExtendedLifetime(member) {}
       // And the guest may ask for all.
       try rig.run(["ip", "link", "set", "eth0", "allmulticast", "on"], in: rig.namespace("c"))
       let isHeard = try eventually {
@@ -110,7 +110,7 @@ extension PolicyTests {
       let unwanted = IPAddress.v4(IPv4Address(10, 0, 0, 77))
       try rig.expectStream(
         .stream(to: router.group, from: unwanted, mac("a")), watch, reaches: ["c"])
-      _ = (member, other)
+      withExtendedLifetime((member, other)) {}
       try rig.expectConservation("host1")
     }
   }
@@ -163,7 +163,7 @@ extension PolicyTests {
       #expect(asked > 0, "the switch asked, not the router")
       let stream = TestFrame.stream(to: router.group, from: router.sender, mac("a"))
       try rig.expectStream(stream, watch, reaches: ["b"])
-      _ = member
+      withExtendedLifetime(member) {}
       try rig.expectConservation("host1")
     }
   }

@@ -123,10 +123,22 @@ extension PolicyTests {
       #expect(policy.vlan.source == .port && policy.security.forgedTransmits.source == .port)
       #expect(policy.security.macChanges.source != .port)
       try watch.expect(forged, from: .at("b"), arrives: [:])
-      // Gone with the nic: it comes back as its port group says, though the file still says otherwise.
-      try rig.change(text(all, settings + ", connected: false"), on: "host1")
+      // Unplugged it is silent; plugged in again it is as its port group says.
+      try rig.martlet("port", "detach", "a/eth0")
       #expect(try !rig.isUp("host1", "a"))
-      try watch.expect(TestFrame(from: mac("b")), from: .at("b"), arrives: [wire: 1])
+      try watch.expect(TestFrame(from: mac("c")), from: .at("c"), arrives: [wire: 1])
+      try rig.martlet("port", "attach", "a/eth0")
+      #expect(try eventually { try rig.isUp("host1", "a") })
+      let (fromA, fromC) = (TestFrame(from: mac("a")), TestFrame(from: mac("c")))
+      try watch.expect(fromA, from: .at("a"), arrives: [.at("b"): 1, wire: 1])
+      try watch.expect(forged, from: .at("a"), arrives: [:])
+      // A port group can also keep them for the nic.
+      try rig.change(text(all, settings, keeps: true), on: "host1")
+      try rig.martlet("port", "detach", "a/eth0")
+      try rig.martlet("port", "attach", "a/eth0")
+      #expect(try eventually { try rig.isUp("host1", "a") })
+      try watch.expect(fromC, from: .at("c"), arrives: [.at("a"): 1, wire: 1])
+      try watch.expect(forged, from: .at("a"), arrives: [.at("c"): 1, wire: 1])
       try rig.expectConservation("host1")
     }
   }
@@ -242,6 +254,13 @@ private func knownTraffic() -> [Expected] {
 }
 
 extension Rig {
+  /// Runs the program as a person does, for the agent of host1.
+  fileprivate func martlet(_ words: String...) throws {
+    let place = ["--socket", socketPath("host1")]
+    let report = try ChildProcess.run(.init([martletProgram] + words + place))
+    #expect(report.ending.isSuccess, "\(words): \(report.errors)")
+  }
+
   fileprivate func portgroup(_ name: String) throws -> PortGroupStatus {
     let all = try client("host1").request(
       .get, HTTPTarget(segments: ["v1", "portgroups"]), as: [PortGroupStatus].self)

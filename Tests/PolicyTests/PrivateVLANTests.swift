@@ -133,4 +133,35 @@ extension PolicyTests {
       try rig.expectConservation("host2")
     }
   }
+
+  /// Row 21: a physical switch that knows private VLANs, with a router outside at a promiscuous port.
+  @Test(.enabled(if: hasPrograms("ovs-vswitchd", "ovsdb-server"), "needs Open vSwitch"))
+  func aRouterOutsideReachesEveryKind() throws {
+    try withRig(privateVLANs) { rig in
+      let physical = try OpenVSwitch(rig, insteadOf: "tor1")
+      defer { physical.stop() }
+      try physical.plug("router", "10.0.0.254", vlan: nil)
+      let ports = ["host1", "host2"].map { rig.cable($0, "vmnic0").port }
+      // What comes from a host in any VLAN of the private one reaches the router and the other host; what
+      // the router says is in the primary.
+      var flows = ["in_port=router,actions=mod_vlan_vid:100,\(ports[0]),\(ports[1])"]
+      for (port, other) in [(ports[0], ports[1]), (ports[1], ports[0])] {
+        for kind in Kind.allCases {
+          flows.append(
+            "in_port=\(port),dl_vlan=\(kind.tag),actions=\(other),strip_vlan,router")
+        }
+      }
+      try physical.setFlows(flows)
+      for (letter, _) in local + remote where "acegijkl".contains(letter) {
+        let address = try #require(rig.address4(of: "\(letter)"))
+        #expect(eventually { rig.reaches("router", "\(address)") }, "\(letter)")
+        #expect(rig.reaches("\(letter)", "10.0.0.254"), "\(letter)")
+      }
+      #expect(rig.reaches("c", "10.0.0.10"), "community A on the other host")
+      #expect(!rig.reaches("c", "10.0.0.11", seconds: "0.1"), "community B there")
+      #expect(!rig.reaches("g", "10.0.0.12", seconds: "0.1"), "isolated there")
+      try rig.expectConservation("host1")
+      try rig.expectConservation("host2")
+    }
+  }
 }

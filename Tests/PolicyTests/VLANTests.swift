@@ -122,4 +122,25 @@ extension PolicyTests {
       try rig.expectConservation("host1")
     }
   }
+
+  /// Row 19: a physical switch that knows VLANs takes the tags for what they say.
+  @Test(.enabled(if: hasPrograms("ovs-vswitchd", "ovsdb-server"), "needs Open vSwitch"))
+  func aSwitchWithVLANsUnderstandsTheTags() throws {
+    try withRig(mixed) { rig in
+      let physical = try OpenVSwitch(rig, insteadOf: "tor1")
+      defer { physical.stop() }
+      try physical.plug("native", "10.0.0.100", vlan: nil)
+      try physical.plug("access10", "10.0.0.110", vlan: 10)
+      try physical.plug("access105", "10.0.0.205", vlan: 105)
+      // Each machine reaches the VM of its VLAN and no other.
+      let own = [("native", "10.0.0.1"), ("access10", "10.0.0.2"), ("access105", "10.0.0.4")]
+      for (machine, address) in own {
+        #expect(eventually { rig.reaches(machine, address) }, "\(machine) and \(address)")
+        for (_, other) in own where other != address {
+          #expect(!rig.reaches(machine, other, seconds: "0.1"), "\(machine) and \(other)")
+        }
+      }
+      try rig.expectConservation("host1")
+    }
+  }
 }

@@ -9,11 +9,13 @@ import Wire
 /// A distributed switch on its hosts. Uplink n of each host is on physical switch torN; those are in a row.
 ///
 /// - Parameters:
+///   - areLinked: the physical switches make one network; else each is one of its own.
 ///   - settings: lines of the switch.
 ///   - groups: port groups, each a line such as `{ name: web, vlan: 10 }`.
 ///   - vms: what `vm` makes.
 func network(
-  hosts: Int = 1, uplinks: Int = 1, settings: [String] = [], groups: [String], vms: [String]
+  hosts: Int = 1, uplinks: Int = 1, areLinked: Bool = true, settings: [String] = [],
+  groups: [String], vms: [String]
 ) -> String {
   let numbers = 1...max(1, uplinks)
   let nics = numbers.map { "vmnic\($0 - 1): tor\($0)" }.joined(separator: ", ")
@@ -21,7 +23,7 @@ func network(
   let names = numbers.map { "uplink\($0)" }.joined(separator: ", ")
   var lines = ["apiVersion: martlet/v1", "kind: Topology", "name: policy", "physicalSwitches:"]
   lines += numbers.map { number in
-    let links = number < uplinks ? ", links: [tor\(number + 1)]" : ""
+    let links = areLinked && number < uplinks ? ", links: [tor\(number + 1)]" : ""
     return "  - { name: tor\(number)\(links) }"
   }
   lines.append("hosts:")

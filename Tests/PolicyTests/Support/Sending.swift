@@ -79,8 +79,9 @@ extension Watch {
       let counts = seen.mapValues(\.count)
       let wanted = arrives.filter { $0.value > 0 }
       if counts != wanted { keep() }
+      let some = seen.mapValues { $0.prefix(3) }
       #expect(
-        counts == wanted, "\(frame) from \(origin): \(seen)", sourceLocation: location)
+        counts == wanted, "\(frame) from \(origin): \(some)", sourceLocation: location)
     }
     return seen
   }

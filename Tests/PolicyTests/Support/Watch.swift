@@ -101,13 +101,16 @@ final class Watch {
     return frames
   }
 
-  /// Copies what was captured to where the logs of a failed run are.
+  /// Copies what was captured, and what the agents say, to where the logs of a failed run are.
   func keep() {
     let logs = ".build/test-logs/\(rig.prefix)pcaps"
     try? makeDirectory(logs)
     for name in (try? listDirectory(folder)) ?? [] {
       guard let bytes = try? readFile("\(folder)/\(name)", limitBytes: 64 << 20) else { continue }
       try? AtomicFile.write(bytes, to: "\(logs)/\(name)")
+    }
+    for host in rig.topology.hosts.map(\.name) {
+      try? AtomicFile.write(Array(rig.log(host).utf8), to: "\(logs)/\(host).log")
     }
   }
 }

@@ -140,6 +140,12 @@ let suites: [Target] = [
       "Base", "Wire", "FrameMemory", "Linux", "Dataplane", "Protocols", "Model", "Netlink",
       "ConfigFile", "HTTP", "Attachments", "HostAgent", "Rig", "martlet",
     ]),
+  tests(
+    "PolicyTests",
+    [
+      "Base", "Wire", "FrameMemory", "Linux", "Dataplane", "Protocols", "Model", "Netlink",
+      "ConfigFile", "HTTP", "Attachments", "HostAgent", "Rig", "martlet",
+    ]),
   tests("LabTests", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "Lab"]),
 ]
 

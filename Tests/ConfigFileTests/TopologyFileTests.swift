@@ -11,7 +11,8 @@ import Wire
 @Suite struct ShippedTopologyTests {
   static let paths = [
     "Topologies/quickstart.yaml", "Topologies/teaming.yaml", "Topologies/standard-switch.yaml",
-    "Topologies/trunk.yaml",
+    "Topologies/trunk.yaml", "Topologies/security.yaml", "Topologies/multicast.yaml",
+    "Topologies/private-vlans.yaml", "Topologies/mac-learning.yaml", "Topologies/ports.yaml",
   ]
 
   @Test(arguments: paths) func isValidAndReadsBack(_ path: String) throws {

@@ -159,7 +159,10 @@ import Wire
 
   // MARK: - Files
 
-  @Test(arguments: ["quickstart", "teaming", "standard-switch", "trunk"])
+  @Test(arguments: [
+    "quickstart", "teaming", "standard-switch", "trunk", "security", "multicast", "private-vlans",
+    "mac-learning", "ports",
+  ])
   func shippedTopologies(_ name: String) throws {
     let topology = try TopologyFile.load(path: "Topologies/\(name).yaml")
     var portCount = 0

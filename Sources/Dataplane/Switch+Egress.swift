@@ -105,10 +105,9 @@ extension Switch {
     into deliveries: inout DeliveryList
   ) -> Bool {
     let ingress = batch[index].ingress
-    guard let other = selectedUplink(of: ingress), other != uplink, deliveries.freeCapacity > 0,
-      !teamStates[Int(plan.ports[ingress.index].team)].isShotgun
-    else { return false }
     var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
+    let other = self.uplink(of: header.source, at: ingress)
+    guard other != .none, other != uplink, deliveries.freeCapacity > 0 else { return false }
     counters[uplink.index].egress.count(header.kind, bytes: header.byteCount, sign: -1)
     sums.delivered &-= 1
     header.tag = delivery.tag

@@ -73,12 +73,16 @@ extension Switch {
     return true
   }
 
-  /// Remembers where an unknown address announced itself.
+  /// Remembers where an unknown address announced itself. All uplinks together take half of the table:
+  /// what guests learn finds room whatever is announced out there, or made up.
   private mutating func noteAnnouncement(
     _ header: inout FrameHeader, _ bytes: RawSpan, _ context: BatchContext,
     _ tracer: inout some Tracer
   ) {
-    guard Announcement(bytes)?.mac == header.source else { return }
+    guard Announcement(bytes)?.mac == header.source,
+      macs.dynamicCount(ofPort: header.ingress.rawValue) * plan.uplinks.count
+        < limits.macEntries / 2
+    else { return }
     let key = MACKey(header.source, vlan: header.vlan)
     let result = macs.learnExternal(
       key, uplink: header.ingress.rawValue, nowSeconds: context.seconds)

@@ -31,17 +31,22 @@ extension Switch {
     let interval = UInt64(plan.loadIntervalSeconds) * 1_000_000_000
     if nextBalance == .never {
       measureLoads(nanoseconds: 0)
+      clearPortLoads()
       nextBalance = now.advanced(byNanoseconds: interval)
     }
     guard now >= nextBalance else { return nextBalance }
     measureLoads(nanoseconds: now.nanoseconds(since: nextBalance) + interval)
     moveBusiestPort()
+    clearPortLoads()
+    nextBalance = now.advanced(byNanoseconds: interval)
+    return nextBalance
+  }
+
+  private mutating func clearPortLoads() {
     for index in plan.ports.indices {
       states[index].loadBytesIn = 0
       states[index].loadBytesOut = 0
     }
-    nextBalance = now.advanced(byNanoseconds: interval)
-    return nextBalance
   }
 
   /// Bytes since the last interval as bits per second; with 0 nanoseconds only notes where to start.

@@ -95,6 +95,22 @@ private func ip(_ source: IPAddress, _ destination: IPAddress) -> [UInt8] {
     #expect(net.send(frame(from: mac(3), to: nested), at: 3).contains { $0.port < 2 })
   }
 
+  @Test func whatAnUplinkDidNotTakeGoesByTheNewUplinkOfItsAddress() {
+    let net = TestNetwork(
+      vms: [vm(vlan: 7) { $0.allowsForgedTransmits = true }],
+      teams: [TeamPlan(policy: .sourceMAC, active: [0, 1, 2])], uplinkCount: 3)
+    // Its port is at home on the first uplink, its address on the second and, without that, on the third.
+    let source = MACAddress(rawValue: 0x0200_0000_0104)
+    #expect(net.send(frame(from: source, to: outsider), at: 3).map(\.port) == [1])
+    guard let entry = net.deliveries.first(of: PortIndex(1)) else { return }
+    let delivery = net.deliveries[entry]
+    net.setLink(1, isUp: false)
+    let isRedirected = net.network.redirect(
+      0, in: net.batch, delivery, from: PortIndex(1), into: &net.deliveries)
+    #expect(isRedirected && net.sent().map(\.port).sorted() == [1, 2])
+    #expect(net.sums.holds)
+  }
+
   /// What people see is what frames do: a standby takes the place of a failed uplink.
   @Test func theUplinksOfAHashedTeamAreThoseThatFramesLeaveBy() {
     let net = TestNetwork(

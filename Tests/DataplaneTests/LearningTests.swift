@@ -196,4 +196,17 @@ extension TestNetwork {
     #expect(net.drops(.sourceIsLocal, at: 0) == 2)
     #expect(net.entries.isEmpty)
   }
+
+  /// 512 of 1,024 entries are for what is announced beyond two uplinks.
+  @Test func announcementsOfStrangersLeaveRoomForGuests() {
+    let net = TestNetwork(vms: [learner(), vm(vlan: 10)])
+    for number in 0..<2_000 {
+      _ = net.send(bytes(of: .rarp(nested(number))), at: number % 2, tag: VLANTag(vlan: 10))
+    }
+    #expect(net.entries.count == 512)
+    for number in 5_000..<5_400 {
+      #expect(net.send(frame(from: nested(number), to: mac(3)), at: 2) == [Sent(3)])
+      #expect(net.ports(reaching: nested(number), from: 3) == [2])
+    }
+  }
 }

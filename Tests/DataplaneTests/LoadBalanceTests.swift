@@ -118,4 +118,16 @@ private final class Load {
     let out = load.net.network.load(of: PortIndex(0)).out
     #expect(out == 0)
   }
+
+  @Test func whatWasSentBeforeLoadsWereBalancedIsNoLoad() {
+    let load = Load()
+    load.net.teams[0].policy = .originatingPortID
+    load.net.apply(revision: 2)
+    load.run([4: 70])
+    load.net.teams[0].policy = .physicalLoad
+    load.net.apply(revision: 3)
+    load.net.advance(milliseconds: 1)
+    load.run([2: 50, 4: 40])
+    #expect(load.net.selection == [1, 1, 0, 1, 0], "port 4 sent more, but not now")
+  }
 }

@@ -6,6 +6,7 @@
 
 import Base
 import Linux
+import Model
 import Rig
 import Testing
 

@@ -48,7 +48,7 @@ enum BlockedReport {
     let runs = try options.number("--runs", default: 5, in: 1...1_000)
     let rate = try options.number("--rate", default: 10_000, in: 100...200_000)
     let events = try events(try options.text("--events"))
-    let binary = try options.text("--binary") ?? beside()
+    let binary = try options.text("--binary") ?? besideThisProgram("martlet")
     try options.end()
     // Behind the agents, before everything else: a stream that stutters by itself measures little.
     ThreadPriority.raise(to: -5)
@@ -66,13 +66,6 @@ enum BlockedReport {
       }
       return event
     }
-  }
-
-  private static func beside() -> String {
-    let own = ProcessIdentity.current.arguments.first ?? ""
-    return own.contains("/")
-      ? own.split(separator: "/", omittingEmptySubsequences: false)
-        .dropLast().joined(separator: "/") + "/martlet" : "martlet"
   }
 
   private static func measure(

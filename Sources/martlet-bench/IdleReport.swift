@@ -76,12 +76,6 @@ enum IdleReport {
     return rows.allSatisfy(\.isWithin)
   }
 
-  private static func besideThisProgram(_ name: String) -> String {
-    let own = ProcessIdentity.current.arguments.first ?? ""
-    let folder = own.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-    return folder.isEmpty ? name : folder.joined(separator: "/") + "/" + name
-  }
-
   private static func measure(ports: Int, seconds: Double, binary: String) throws -> Row {
     let host = try IdleHost(ports: ports, binary: binary)
     do {

@@ -2,6 +2,7 @@
 
 internal import Base
 internal import Glibc
+internal import Linux
 
 /// The command line asks for something that there is not: exit 2.
 struct WrongUsage: Error {
@@ -65,6 +66,13 @@ struct Options {
     throw WrongUsage(
       text: "unknown option `\(word)`; martlet-bench \(benchmark) --help lists the options")
   }
+}
+
+/// A program of this name in the folder that this one was started from.
+func besideThisProgram(_ name: String) -> String {
+  let own = ProcessIdentity.current.arguments.first ?? ""
+  let folder = own.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+  return folder.isEmpty ? name : folder.joined(separator: "/") + "/" + name
 }
 
 /// Writes a line to standard error.

@@ -12,6 +12,8 @@ let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)
   ("stream", "a paced stream of numbered frames: send or receive it", StreamCommand.run),
   ("blocked", "how long failures and changes block a stream", BlockedReport.run),
   ("idle", "processor time and memory of a host agent while nobody sends", IdleReport.run),
+  ("shaping", "rates and bursts of shaped ports, and what they cost others", ShapingReport.run),
+  ("beacon", "how long a fault upstream of an uplink blocks a stream", BeaconReport.run),
 ]
 
 let usage =

@@ -13,6 +13,8 @@ import Wire
     "Topologies/quickstart.yaml", "Topologies/teaming.yaml", "Topologies/standard-switch.yaml",
     "Topologies/trunk.yaml", "Topologies/security.yaml", "Topologies/multicast.yaml",
     "Topologies/private-vlans.yaml", "Topologies/mac-learning.yaml", "Topologies/ports.yaml",
+    "Topologies/shaping.yaml", "Topologies/beacon.yaml", "Topologies/nic-load.yaml",
+    "Topologies/filters.yaml",
   ]
 
   @Test(arguments: paths) func isValidAndReadsBack(_ path: String) throws {

@@ -46,6 +46,25 @@ struct LabCase: CustomTestStringConvertible {
       pings: [
         Ping(from: "blue1", to: "10.0.10.2"), Ping(from: "green1", to: "fd00:20::2"),
       ], nodes: ["tor1", "host1", "host2", "router", "blue1", "green2", "red1"]),
+    LabCase(
+      file: "shaping.yaml",
+      pings: [
+        Ping(from: "slow1", to: "10.0.10.9"), Ping(from: "plain1", to: "10.0.10.2"),
+        Ping(from: "up1", to: "fd00:10::9"),
+      ], nodes: ["tor1", "host1", "host2", "slow1", "up1", "plain2"]),
+    LabCase(
+      file: "beacon.yaml",
+      pings: [Ping(from: "app1", to: "10.0.10.2"), Ping(from: "old1", to: "10.0.20.2")],
+      nodes: ["tor1", "tor2", "host1", "host2", "app1", "old2"]),
+    LabCase(
+      file: "nic-load.yaml",
+      pings: [Ping(from: "load1", to: "10.0.10.11"), Ping(from: "load2", to: "10.0.10.14")],
+      nodes: ["tor1", "host1", "host2", "load3", "sink3"]),
+    LabCase(
+      file: "filters.yaml",
+      pings: [
+        Ping(from: "web1", to: "10.0.10.9"), Ping(from: "plain1", to: "fd00:10::2"),
+      ], nodes: ["tor1", "host1", "host2", "web2", "plain1"]),
   ]
 }
 

@@ -87,6 +87,12 @@ public final class Rig {
       .name(cable.port), LinkChange(isUp: isUp))
   }
 
+  /// Cuts the cable between two physical switches, or mends it. No nic of a host sees its link go.
+  public func setJoint(_ first: String, _ second: String, isUp: Bool) throws(Failure) {
+    try NetlinkSocket(in: namespace(first)).change(
+      .name("to-\(second)"), LinkChange(isUp: isUp))
+  }
+
   /// The learned addresses of a physical switch behind a host's cable.
   public func learned(behind host: String, _ nic: String) throws(Failure) -> Set<MACAddress> {
     let cable = cable(host, nic)

@@ -54,7 +54,8 @@ final class Watch {
   /// Returns when every tcpdump listens.
   ///
   /// - Parameter filter: pcap-filter(7); what tests make is found among all else anyway.
-  init(_ rig: Rig, _ places: [Place], filter: String? = nil) throws {
+  /// - Parameter snapBytes: of each frame; where thousands come at once, whole ones do not fit.
+  init(_ rig: Rig, _ places: [Place], filter: String? = nil, snapBytes: Int = 0) throws {
     self.rig = rig
     self.places = places
     folder = "\(rig.folder)/watch\(MonotonicClock.now().nanoseconds)"
@@ -62,7 +63,8 @@ final class Watch {
     for place in places {
       let device = rig.device(at: place)
       let words = [
-        "tcpdump", "-i", device.name, "-p", "-n", "-U", "-s0", "--immediate-mode", "-Q", "in",
+        "tcpdump", "-i", device.name, "-p", "-n", "-U", "-s\(snapBytes)", "-B16384",
+        "--immediate-mode", "-Q", "in",
         "-Z", "root", "-w", path(place),
       ]
       var command = ChildProcess.Command(

@@ -106,7 +106,7 @@ extension AgentTests {
   /// As the README joins a QEMU to a port: its guest is behind the device.
   @Test func aDeviceWhoseFramesGoElsewhereIsNotTakenAtItsWord() throws {
     try withRig(internalOnly()) { rig in
-      let namespace = try rig.namespace("in2")
+      let namespace = rig.namespace("in2")
       try rig.run(["tc", "qdisc", "add", "dev", "eth0", "ingress"], in: namespace)
       #expect(try eventually { try rig.port("host1", "in2").observed == .inferred })
       try rig.run(["tc", "qdisc", "del", "dev", "eth0", "ingress"], in: namespace)

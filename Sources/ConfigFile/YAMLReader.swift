@@ -10,10 +10,11 @@ public import Model
 public struct YAMLReader: ~Copyable {
   /// How many lists and mappings may stand within each other.
   public static let depthLimit = 32
-  /// How many values and keys a text may have, aliases written out.
-  public static let nodeLimit = 100_000
-  /// How many bytes a text may have.
-  public static let sizeLimitBytes = 1 << 20
+  /// How many values and keys a text may have, aliases written out: three times those of a filter of
+  /// 10,000 rules with four qualifiers each.
+  public static let nodeLimit = 400_000
+  /// How many bytes a text may have: such a filter twice, as `YAMLWriter` writes it.
+  public static let sizeLimitBytes = 4 << 20
 
   /// A node, with the size and depth that an alias to it repeats.
   private struct Built {

@@ -85,7 +85,8 @@ struct LabConstruction {
     return namespace
   }
 
-  /// Waits until every agent answers, and every connected nic of every VM is up and has its addresses.
+  /// Waits until every agent answers, and every connected nic of every VM is up, or blocked as declared,
+  /// and has its addresses.
   private func awaitPorts(until deadline: MonotonicTime, timeoutSeconds: Int) throws(Failure) {
     let nics = plan.vmNICs.filter(\.nic.isConnected)
     progress.begin("ports", of: nics.count)
@@ -115,15 +116,17 @@ struct LabConstruction {
     progress.end()
   }
 
-  /// Gives their addresses to the nics of a host that are up, and takes them off the list.
+  /// Gives their addresses to the nics of a host that are ready, and takes them off the list.
   private func giveAddresses(
     _ waiting: inout [LabPlan.VMNIC], host: String, _ vms: [VMStatus]
   ) throws(Failure) {
     var rest: [LabPlan.VMNIC] = []
     for nic in waiting {
       let vm = vms.first { $0.name == nic.vm.name && nic.vm.host == host }
-      if vm?.nics.first(where: { $0.device == nic.device })?.state == .up {
-        try LabDevices.give(nic.nic.addresses, to: nic.device, in: namespace(nic.namespace))
+      let told = vm?.nics.first { $0.device == nic.device }
+      let space = namespace(nic.namespace)
+      if let told, try LabDevices.isReady(nic.device, told.state, in: space) {
+        try LabDevices.give(nic.nic.addresses, to: nic.device, in: space)
       } else {
         rest.append(nic)
       }

@@ -3,6 +3,7 @@
 
 internal import Base
 internal import Linux
+internal import Model
 internal import Netlink
 internal import Wire
 
@@ -31,6 +32,18 @@ enum LabDevices {
       let socket = try NetlinkSocket(in: namespaces(end.namespace))
       try socket.setMaster(.name(LabPlan.bridge), of: .name(end.device))
       try socket.setUp(.name(end.device))
+    }
+  }
+
+  /// Whether the device of a port can be given its addresses. A blocked port never is up, and its device
+  /// comes a moment after it.
+  static func isReady(_ device: String, _ state: PortState, in namespace: NetworkNamespace)
+    throws(Failure) -> Bool
+  {
+    switch state {
+    case .up: true
+    case .blocked: try NetlinkSocket(in: namespace).link(.name(device))?.isUp ?? false
+    case .down, .fenced: false
     }
   }
 

@@ -90,6 +90,13 @@ struct LabPlan: Sendable {
     }
   }
 
+  /// Whether the policy of a nic's port closes it.
+  func isBlocked(_ nic: VMNIC) -> Bool {
+    guard let group = topology.portgroup(of: nic.nic, of: nic.vm) else { return false }
+    let port = nic.nic.port(in: group.portgroup)
+    return group.hostSwitch.effectivePolicy(of: group.portgroup, port: port).blocked.value
+  }
+
   /// A nic of a VM, with the namespace in which its device appears.
   struct VMNIC: Sendable {
     var vm: VirtualMachine

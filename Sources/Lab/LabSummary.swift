@@ -25,7 +25,7 @@ public struct LabSummary: Sendable {
     let counts = [
       count(topology.physicalSwitches.count, "physical switch", "physical switches"),
       count(topology.hosts.count, "host", "hosts"), count(topology.vms.count, "VM", "VMs"),
-      count(plan.vmNICs.count, "port up", "ports up"),
+      portCounts,
     ]
     var text = "lab \(lab) runs: \(counts.joined(separator: ", ")) (\(seconds) s)\n"
     if !plan.vmNICs.isEmpty { text += "\n" + vmTable }
@@ -34,6 +34,15 @@ public struct LabSummary: Sendable {
     text += "\nTry:\n"
     for (command, effect) in suggestions { text += "  \(command)\n      \(effect)\n" }
     return text
+  }
+
+  /// A nic that is declared to be unplugged or blocked is not waited for, and not said to be up.
+  private var portCounts: String {
+    let connected = plan.vmNICs.filter(\.nic.isConnected)
+    let blocked = connected.count { plan.isBlocked($0) }
+    let up = count(connected.count - blocked, "port up", "ports up")
+    let others = [(blocked, "blocked"), (plan.vmNICs.count - connected.count, "unplugged")]
+    return ([up] + others.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }).joined(separator: ", ")
   }
 
   private var seconds: String {

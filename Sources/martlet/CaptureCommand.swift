@@ -46,6 +46,9 @@ enum CaptureCommand {
         line: "martlet capture --point drop --duration 10 'ip host 10.0.10.1'",
         effect: "what is dropped of an address, and why"),
       .init(
+        line: "martlet capture --uplink uplink1 'vlan and icmp'",
+        effect: "frames of trunks and uplinks have their tag, and an expression must say so"),
+      .init(
         line: "martlet capture --uplink uplink1 -w - | tshark -r - -V -c 1",
         effect: "one frame of an uplink, in tshark's words"),
     ],

@@ -127,7 +127,8 @@ extension Details {
   /// `drop`, `tag cos 5 dscp 46`.
   private static func action(_ value: JSONValue) -> String {
     guard case .object(let object) = value else { return words(value) }
-    return object.members.map { "\($0.key) \(action($0.value))" }.joined(separator: " ")
+    let said = object.members.filter { $0.value != .null }
+    return said.map { "\($0.key) \(action($0.value))" }.joined(separator: " ")
   }
 }
 

@@ -35,6 +35,26 @@ import Wire
     #expect(vlans == [.access(10), .access(20)])
   }
 
+  /// `port set` writes what runs anew, longer than a person would: a host must be able to read it.
+  @Test func theLongestFilterCanBeWrittenAndReadAgain() throws {
+    let rules = (0..<TopologyLimit.rulesOfAFilter).map { number in
+      "{ name: r\(number), source: 10.\(number >> 8).\(number & 255).0/24, protocol: tcp, "
+        + "destinationPorts: [\(number + 1)], action: drop }"
+    }
+    let file = try TopologyFile.load(path: "\(packageRoot)/\(Self.paths[0])")
+    var topology = file
+    topology.distributedSwitches[0].portgroups[0].policy.filter =
+      try TopologyFile.parse(
+        text: YAMLWriter.text(file.value).replacing(
+          "name: web\n", with: "name: web\n        policy: { filter: [\(rules.joined(separator: ", "))] }\n",
+          maxReplacements: 1),
+        file: "long.yaml"
+      ).distributedSwitches[0].portgroups[0].policy.filter
+    let text = YAMLWriter.text(topology.value)
+    #expect(text.utf8.count > 1 << 20 && text.utf8.count < YAMLReader.sizeLimitBytes)
+    #expect(try TopologyFile.parse(text: text, file: "again.yaml") == topology)
+  }
+
   /// The file that says every key: what stands in it is what is read.
   static let everyKey = "Tests/Data/policies.yaml"
 

@@ -115,14 +115,14 @@ private func problem(_ bytes: [UInt8]) -> String {
       text += "a\(line): &a\(line) [\(aliases)]\n"
     }
     #expect(
-      problem(Array(text.utf8)) == "6:25: the file has more than 100000 values, aliases written "
+      problem(Array(text.utf8)) == "7:23: the file has more than 400000 values, aliases written "
         + "out; split it, or use fewer aliases")
   }
 
   @Test func boundsTheSize() {
     let text = "a: " + String(repeating: "x", count: YAMLReader.sizeLimitBytes)
     #expect(
-      problem(Array(text.utf8)) == "1:1: the file is larger than 1048576 bytes; check that it is "
+      problem(Array(text.utf8)) == "1:1: the file is larger than 4194304 bytes; check that it is "
         + "the right file, or split it")
   }
 

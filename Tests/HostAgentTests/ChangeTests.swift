@@ -61,6 +61,33 @@ extension AgentTests {
     }
   }
 
+  /// A switch that is not declared any more gives its memory back, and those after it forward on.
+  @Test func aSwitchThatIsRemovedIsGone() throws {
+    func network(_ name: String) -> String {
+      internalOnly().replacing(
+        "standardSwitches:",
+        with: "standardSwitches:\n  - { host: host1, name: \(name), portgroups: "
+          + "[{ name: \(name)-group }] }")
+    }
+    try withRig(network("first")) { rig in
+      #expect(eventually { rig.reaches("in1", "10.0.99.2") })
+      func residentKiB() throws -> Int {
+        let path = "/proc/\(rig.agent("host1").number)/status"
+        let text = String(decoding: try readFile(path, limitBytes: 1 << 16), as: UTF8.self)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
+        return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+      }
+      try rig.change(network("other"), on: "host1")
+      let before = try residentKiB()
+      for number in 0..<8 { try rig.change(network("other\(number)"), on: "host1") }
+      #expect(try rig.switches("host1").map(\.name).sorted() == ["other7", "vSwitch1", "vSwitch2"])
+      // One switch alone takes 16 MiB.
+      #expect(try residentKiB() < before + 40_000)
+      #expect(rig.reaches("in1", "10.0.99.2"))
+      try rig.expectConservation("host1")
+    }
+  }
+
   @Test func aBadConfigurationIsRefusedWithItsPlace() throws {
     try withRig(internalOnly()) { rig in
       let before = try rig.status("host1")

@@ -31,6 +31,25 @@ extension AgentTests {
     }
   }
 
+  /// A port says whether its guest takes frames, and no restart or change sets the guest's device up.
+  @Test func aDeviceThatItsGuestSetDownStaysDown() throws {
+    try withRig(internalOnly()) { rig in
+      #expect(eventually { rig.reaches("in1", "10.0.99.2") })
+      try rig.run(["ip", "link", "set", "eth0", "down"], in: rig.namespace("in2"))
+      #expect(try eventually { try rig.port("host1", "in2").state == .down })
+      #expect(try rig.port("host1", "in2").message == "the VM has set its nic down")
+      try rig.killAgent("host1")
+      try rig.startAgent("host1")
+      #expect(try eventually { try rig.port("host1", "in1").state == .up })
+      #expect(try rig.port("host1", "in2").state == .down)
+      #expect(try rig.device("eth0", of: "in2")?.isUp == false)
+      try rig.run(["ip", "link", "set", "eth0", "up"], in: rig.namespace("in2"))
+      #expect(try eventually { try rig.port("host1", "in2").state == .up })
+      #expect(try rig.port("host1", "in2").message == nil)
+      #expect(eventually { rig.reaches("in1", "10.0.99.2") })
+    }
+  }
+
   @Test func devicesAreAdoptedByNameWhenTheKeeperWasKilledToo() throws {
     try withRig(twoHosts()) { rig in
       let index = try rig.device("eth0", of: "web1")?.index

@@ -111,6 +111,38 @@ struct LabLifeTests {
     fixture.expectNothingLeft()
   }
 
+  @Test("ports that are declared blocked or unplugged do not hold up a lab")
+  func blockedPorts() throws {
+    let fixture = LabFixture()
+    let text = """
+      apiVersion: martlet/v1
+      kind: Topology
+      name: closed
+      hosts: [{ name: host1, nics: {} }]
+      standardSwitches:
+        - host: host1
+          name: vSwitch0
+          portgroups:
+            - { name: open, vlan: 0 }
+            - { name: shut, vlan: 0, policy: { blocked: true } }
+      vms:
+        - { name: in1, host: host1, nics: [{ portgroup: open, addresses: [10.0.99.1/24] }] }
+        - { name: in2, host: host1, nics: [{ portgroup: shut, addresses: [10.0.99.2/24] }] }
+        - { name: in3, host: host1, nics: [{ portgroup: open, connected: false }] }
+
+      """
+    let path = "\(fixture.runtime)-closed.yaml"
+    try AtomicFile.write(Array(text.utf8), to: path)
+    defer { try? removeFile(path) }
+    let up = try fixture.run(["lab", "up", path, "--name", fixture.lab, "--timeout", "20"])
+    #expect(up.status == 0, "\(up.errors)")
+    #expect(up.output.contains("1 port up, 1 blocked, 1 unplugged"), "\(up.output)")
+    let address = try fixture.run([
+      "lab", "exec", "--lab", fixture.lab, "in2", "--", "ip", "-4", "-br", "address",
+    ])
+    #expect(address.output.contains("10.0.99.2/24"), "\(address.output)")
+  }
+
   @Test("a running lab is not built twice, and is not disturbed by the try")
   func refusesSecondUp() throws {
     let fixture = LabFixture()

@@ -60,11 +60,15 @@ extension ControlState {
     }
   }
 
+  /// Room for what is remembered of every nic that a topology can have (`TopologyLimit`): ten of each
+  /// of 4096 VMs, a hundred bytes of names and JSON each, on a few switches.
+  private static let rememberedBytes = 16 << 20
+
   /// The port ids of the agent that ran here before; none when there was none.
   static func rememberedDirectories(_ options: AgentOptions) throws(Failure)
     -> [String: PortDirectory]
   {
-    guard let text = try readFileIfPresent(options.portsPath, limitBytes: 1 << 20) else {
+    guard let text = try readFileIfPresent(options.portsPath, limitBytes: rememberedBytes) else {
       return [:]
     }
     return try JSONText.decode([String: PortDirectory].self, from: text)
@@ -72,7 +76,7 @@ extension ControlState {
 
   /// The addresses that devices were given by the agent that ran here before.
   static func rememberedDevices(_ options: AgentOptions) throws(Failure) -> [String: MACAddress] {
-    guard let text = try readFileIfPresent(options.devicesPath, limitBytes: 1 << 20) else {
+    guard let text = try readFileIfPresent(options.devicesPath, limitBytes: rememberedBytes) else {
       return [:]
     }
     return try JSONText.decode([String: MACAddress].self, from: text)
@@ -94,7 +98,7 @@ extension ControlState {
     switches = draft.switches
     problems = [:]
     for planned in switches { swapPlan(planned) }
-    for gone in old where plannedSwitch(named: gone.name) == nil { clear(gone) }
+    for gone in old where plannedSwitch(named: gone.name) == nil { remove(gone) }
     for planned in switches {
       let before = old.first { $0.name == planned.name }?.hostSwitch.mtu
       if let before, before != planned.hostSwitch.mtu { resizeDevices(of: planned) }
@@ -199,13 +203,12 @@ extension ControlState {
     }
   }
 
-  /// A switch that is not declared any more forwards nothing.
-  private func clear(_ planned: PlannedSwitch) {
+  /// A switch that is not declared any more goes, with its tables and whoever captures there.
+  private mutating func remove(_ planned: PlannedSwitch) {
     let name = planned.name
-    worker.perform { state in
-      guard let runtime = state.runtime(named: name) else { return }
-      _ = runtime.network.apply(.empty(), now: MonotonicClock.now())
-    }
+    // It is freed here.
+    _ = worker.perform { state in Handover(state.remove(named: name)) }
+    speeds = speeds.filter { $0.key.switchName != name }
   }
 
   /// Takes a port's attachment away; the caller closes it by letting go of it.

@@ -74,10 +74,10 @@ extension ControlState {
     var status = PortStatus(
       id: "\(port.id)", switch: planned.name, portgroup: port.portgroup, host: options.host,
       vm: port.key.vm, device: port.key.device, mac: port.mac, vlan: port.vlan,
-      state: numbers.state,
+      state: state(of: port, numbers),
       teamUplink: uplinkName(numbers.uplink, planned), revision: reading.revision,
       counters: Model.PortCounters(numbers.counters), drops: numbers.counters.dropsByName,
-      attachment: numbers.attachment, message: problems[port.label],
+      attachment: numbers.attachment, message: message(of: port),
       offload: OffloadStatus(numbers.offload))
     status.policy = port.policy
     status.isBlocked = numbers.isBlocked
@@ -96,6 +96,18 @@ extension ControlState {
       status.multicastAddresses = view?.multicastAddresses
     }
     return status
+  }
+
+  /// A device that its guest has set down takes no frame.
+  private func state(of port: PlannedPort, _ numbers: PortReading) -> PortState {
+    let isSetDown = guests.views[port.key]?.isSetDown ?? false
+    return numbers.state == .up && isSetDown ? .down : numbers.state
+  }
+
+  private func message(of port: PlannedPort) -> String? {
+    if !port.isConnected { return "the nic is detached" }
+    if let problem = problems[port.label] { return problem }
+    return guests.views[port.key]?.isSetDown == true ? "the VM has set its nic down" : nil
   }
 
   private func uplinkName(_ port: PortIndex?, _ planned: PlannedSwitch) -> String? {
@@ -133,7 +145,7 @@ extension ControlState {
           VMStatus.NIC(
             device: port.key.device, portgroup: port.portgroup, switch: planned.name,
             mac: port.mac, addresses: port.addresses, portId: "\(port.id)",
-            state: reading[port.index].state,
+            state: state(of: port, reading[port.index]),
             teamUplink: uplinkName(reading[port.index].uplink, planned))
         )
       }

@@ -8,6 +8,7 @@
 // follows it: a topology in, plans and attachments out.
 
 internal import Base
+internal import ConfigFile
 internal import HTTP
 internal import Linux
 public import Model
@@ -45,7 +46,11 @@ public struct HostAgent: ~Copyable {
       // The API first: its socket is what says that another agent runs, before anything is touched.
       let mailbox = threads.mailbox
       let router = AgentAPI.router(mailbox)
-      let server = try HTTPServer(socketPath: options.socketPath) { router.respond(to: $0) }
+      var limits = HTTPServer.Limits()
+      limits.bodyBytes = YAMLReader.sizeLimitBytes
+      let server = try HTTPServer(socketPath: options.socketPath, limits: limits) {
+        router.respond(to: $0)
+      }
       var isReady = false
       // Whoever asked meanwhile gets an answer: the server cannot end while one waits.
       defer { if !isReady { mailbox.close() } }

@@ -17,6 +17,8 @@ struct GuestView: Equatable, Sendable {
   var nic: Dataplane.GuestNIC
   /// What the nic listens to; empty where nobody can tell.
   var multicastAddresses: [MACAddress] = []
+  /// The guest has set its device down: it takes no frame.
+  var isSetDown = false
 
   /// Nobody can look at the nic.
   init(inferredFrom declared: MACAddress) {
@@ -27,6 +29,7 @@ struct GuestView: Equatable, Sendable {
   /// A device in the namespace of the VM; nil when it is not there.
   init(_ device: Netlink.GuestNIC?, declared: MACAddress) {
     self.init(inferredFrom: declared)
+    isSetDown = device.map { !$0.isUp } ?? false
     guard let device, !device.hasMaster, !device.hasIngressQdisc, let address = device.address
     else { return }
     observed = .netlink

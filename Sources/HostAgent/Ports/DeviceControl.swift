@@ -7,14 +7,14 @@ internal import Wire
 
 /// Device settings through netlink.
 enum DeviceControl {
-  /// Gives a vNIC its size, and an address if it is to have one, and sets it up. What is right already is
-  /// not touched.
+  /// Gives a vNIC its size, and an address if it is to have one, and sets it up if so wanted. What is
+  /// right already is not touched.
   static func configure(
-    _ device: String, in namespace: NetworkNamespace, mac: MACAddress?, mtu: Int
+    _ device: String, in namespace: NetworkNamespace, mac: MACAddress?, mtu: Int, setsUp: Bool
   ) throws(Failure) {
     let socket = try NetlinkSocket(in: namespace)
     let link = try socket.link(.name(device))
-    var change = LinkChange(isUp: true)
+    var change = LinkChange(isUp: setsUp ? true : nil)
     if let mac, link?.macAddress != mac { change.macAddress = mac }
     if link?.mtuBytes != mtu { change.mtuBytes = mtu }
     try socket.change(.name(device), change)

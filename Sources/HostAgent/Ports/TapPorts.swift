@@ -6,7 +6,8 @@
 // what is missing.
 //
 // The address of a device is the guest's to change, and what it made of it stays: only a device that is
-// new, or whose declaration has changed since it was given its address, gets the declared one.
+// new, or whose declaration has changed since it was given its address, gets the declared one. So is the
+// device to be set up or down: only a new one is set up.
 
 internal import Attachments
 internal import Base
@@ -85,7 +86,8 @@ struct TapPorts: ~Copyable, Sendable {
     let name = Self.keptName(port.key)
     let setsAddress = isNew || declared[name].map { $0 != port.mac } ?? false
     try DeviceControl.configure(
-      port.key.device, in: try namespace(of: port.key), mac: setsAddress ? port.mac : nil, mtu: mtu)
+      port.key.device, in: try namespace(of: port.key), mac: setsAddress ? port.mac : nil, mtu: mtu,
+      setsUp: isNew)
     guard declared[name] != port.mac else { return }
     declared[name] = port.mac
     hasNewDeclarations = true

@@ -30,8 +30,26 @@ struct WorkerState: ~Copyable {
 
   func runtime(named name: String) -> SwitchRuntime? { runtimes.first { $0.name == name } }
 
-  /// Adds a switch. It keeps its place for good; a switch that goes away is left without ports.
   mutating func add(_ runtime: SwitchRuntime) { runtimes.append(runtime) }
+
+  /// Takes a switch away whose ports have no attachments any more; whoever asked frees it. Those after it
+  /// move up, and an event of theirs that waits at its old place is only a look at another port.
+  mutating func remove(named name: String) -> SwitchRuntime? {
+    guard let place = runtimes.firstIndex(where: { $0.name == name }) else { return nil }
+    let removed = runtimes.remove(at: place)
+    for place in place..<runtimes.count { listen(to: runtimes[place], at: place) }
+    return removed
+  }
+
+  private func listen(to runtime: SwitchRuntime, at place: Int) {
+    for index in runtime.attachments.indices {
+      guard let descriptor = runtime.attachments[index]?.descriptor, descriptor >= 0 else {
+        continue
+      }
+      // One that is silenced stays so.
+      try? poller.modify(descriptor, token: Self.token(place, PortIndex(index)), for: .readable)
+    }
+  }
 
   /// Gives a port its attachment and starts to listen to it.
   mutating func attach(

@@ -29,7 +29,7 @@ public struct PortStatus: Hashable, Codable, Sendable {
   public var drops: [String: UInt64]
   /// How the port reaches Linux: tap, packet, pcap, memory.
   public var attachment: String
-  /// Why the port is down, in words; nil when nothing is wrong.
+  /// Why the port passes no frame, in words; nil when nothing is wrong.
   public var message: String?
   public var offload: OffloadStatus
   /// What holds for the port, and who said so.

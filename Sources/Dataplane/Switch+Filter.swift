@@ -1,6 +1,9 @@
 // Traffic filtering and marking (vSphere: DvsTrafficRuleset): the first rule that matches a frame lets it
 // pass, drops it, or marks it; without a match it passes. Stateless.
 //
+// A packet with more IPv6 extension headers than can be followed, or with a part of one, is dropped where any
+// rule asks for a protocol: what a rule forbids would pass behind a ninth header (RFC 7112, 5).
+//
 // A frame of a known flow costs one lookup in the flow table, however many rules there are. The table is
 // not trusted across plans: a new plan begins a new generation.
 
@@ -20,7 +23,10 @@ extension Switch {
       batch.bytes(of: Int(header.index)), vlan: header.tag.vlan, ruleSet: rules
     ).masked(by: plan.ruleSets[number].fieldMask)
     if let known = flows.lookup(key, generation: flowGeneration) { return known }
-    let verdict = plan.ruleSets[number].match(key)
+    // Masked: 0 where no rule asks.
+    let verdict =
+      key.protocol.rawValue == FlowKey.unknownProtocol
+      ? .unreadable : plan.ruleSets[number].match(key)
     flows.insert(key, generation: flowGeneration, verdict: verdict)
     return verdict
   }

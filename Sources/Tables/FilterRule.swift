@@ -84,6 +84,10 @@ public struct FilterVerdict: RawRepresentable, Hashable, Sendable, BitwiseCopyab
   @inlinable
   public static var allow: FilterVerdict { FilterVerdict(rawValue: 0xF_FFFF) }
 
+  /// What happens to a packet that hides what the rules look at; no rule says so.
+  @inlinable
+  public static var unreadable: FilterVerdict { FilterVerdict(rawValue: 1 << 31 | 0xF_FFFF) }
+
   /// The most rules of a set.
   @inlinable
   public static var largestRuleCount: Int { 0xF_FFFF }

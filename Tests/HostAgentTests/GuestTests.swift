@@ -140,7 +140,7 @@ extension AgentTests {
 
   @Test(.enabled(if: hasPrograms("qemu-system-x86_64"), "needs QEMU"))
   func aGuestOfQEMUIsAsked() throws {
-    let path = "/tmp/\(uniquePrefix())qmp"
+    let path = "/tmp/\(RigEnvironment.uniquePrefix())qmp"
     defer { try? removeFile(path) }
     let text = internalOnly().replacing(
       "addresses: [10.0.99.2/24]", with: "mac: \"52:54:00:00:00:42\", qmp: \(path), qmpNic: net0")

@@ -7,6 +7,7 @@ import Base
 import Glibc
 import HostAgent
 import Linux
+import Rig
 import Testing
 
 @Suite struct KeeperTests {
@@ -123,7 +124,7 @@ import Testing
   /// The new client is there and the old one gone before the keeper looks: it must not take the words of
   /// the one for those of the other, and wait for them.
   @Test func aSilentClientInPlaceOfADeadOneHoldsNobodyUp() throws {
-    let path = "/tmp/\(uniquePrefix())silent.sock"
+    let path = "/tmp/\(RigEnvironment.uniquePrefix())silent.sock"
     defer { for name in [path, path + ".lock"] { try? removeFile(name) } }
     var keeper = try ChildProcess(.init([martletProgram, "host", "keep", "--socket", path]))
     try #require(eventually { (try? UnixSocket(connectingTo: path)) != nil })
@@ -171,7 +172,7 @@ import Testing
       #expect(throws: Failure.self) { _ = try KeeperService(path: path) }
       try withClient(path) { client in try #expect(names(client) == []) }
     }
-    let path = "/tmp/\(uniquePrefix())stale.sock"
+    let path = "/tmp/\(RigEnvironment.uniquePrefix())stale.sock"
     defer { for name in [path, path + ".lock"] { try? removeFile(name) } }
     try AtomicFile.write([], to: path)
     _ = try KeeperService(path: path)
@@ -180,7 +181,7 @@ import Testing
   // MARK: - A keeper and its clients
 
   private func withKeeper(_ body: (String) throws -> Void) throws {
-    let path = "/tmp/\(uniquePrefix())keeper.sock"
+    let path = "/tmp/\(RigEnvironment.uniquePrefix())keeper.sock"
     defer { for name in [path, path + ".lock"] { try? removeFile(name) } }
     let thread = try Thread(named: "keeper") {
       guard var service = try? KeeperService(path: path) else { return }

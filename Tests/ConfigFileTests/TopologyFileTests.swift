@@ -43,10 +43,11 @@ import Wire
     }
     let file = try TopologyFile.load(path: "\(packageRoot)/\(Self.paths[0])")
     var topology = file
+    let list = rules.joined(separator: ", ")
     topology.distributedSwitches[0].portgroups[0].policy.filter =
       try TopologyFile.parse(
         text: YAMLWriter.text(file.value).replacing(
-          "name: web\n", with: "name: web\n        policy: { filter: [\(rules.joined(separator: ", "))] }\n",
+          "name: web\n", with: "name: web\n        policy: { filter: [\(list)] }\n",
           maxReplacements: 1),
         file: "long.yaml"
       ).distributedSwitches[0].portgroups[0].policy.filter

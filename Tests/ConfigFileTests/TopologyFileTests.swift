@@ -46,7 +46,8 @@ import Wire
     topology.distributedSwitches[0].portgroups[0].policy.filter =
       try TopologyFile.parse(
         text: YAMLWriter.text(file.value).replacing(
-          "name: web\n", with: "name: web\n        policy: { filter: [\(rules.joined(separator: ", "))] }\n",
+          "name: web\n",
+          with: "name: web\n        policy: { filter: [\(rules.joined(separator: ", "))] }\n",
           maxReplacements: 1),
         file: "long.yaml"
       ).distributedSwitches[0].portgroups[0].policy.filter

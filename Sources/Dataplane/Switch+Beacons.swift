@@ -19,7 +19,7 @@ extension Switch {
       let verdict = beaconVerdicts[number]
       found = (
         (found?.isGood ?? true) && verdict.good & bit != 0,
-        (found?.isShotgun ?? false) || verdict.isShotgun
+        (found?.isShotgun ?? false) || (verdict.isShotgun && verdict.good & bit != 0)
       )
     }
     return found

@@ -155,7 +155,7 @@ import Wire
       #expect(
         error?.description == """
           \(path):1:1: martlet: error: cannot read the file: it has 10000000 bytes, more than \
-          1048576; check that it is the right file, or split it
+          4194304; check that it is the right file, or split it
           """)
     }
   }

@@ -115,7 +115,7 @@ private func problem(_ bytes: [UInt8]) -> String {
       text += "a\(line): &a\(line) [\(aliases)]\n"
     }
     #expect(
-      problem(Array(text.utf8)) == "7:23: the file has more than 400000 values, aliases written "
+      problem(Array(text.utf8)) == "7:10: the file has more than 400000 values, aliases written "
         + "out; split it, or use fewer aliases")
   }
 

@@ -76,7 +76,7 @@ import Testing
     #expect(good.output.contains("topology small is valid"))
     let long = try ChildProcess.run(
       ChildProcess.Command(["/bin/sh", "-c", "'\(program)' validate - </dev/zero"]))
-    #expect(long.ending == .exited(1) && long.errors.contains("larger than 1048576 bytes"))
+    #expect(long.ending == .exited(1) && long.errors.contains("larger than 4194304 bytes"))
   }
 
   // MARK: apply

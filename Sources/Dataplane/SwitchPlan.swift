@@ -59,7 +59,8 @@ public struct SwitchPlan: ~Copyable, Sendable {
     privateVLANs: [PrivateVLAN] = [], beaconDomains: [BeaconDomain] = [],
     beacons: BeaconSettings = BeaconSettings(), multicast: MulticastFiltering = .basic,
     snooping: GroupMembershipSettings = GroupMembershipSettings(),
-    loadIntervalSeconds: UInt32 = 30, ruleSets: [[FilterRule]] = [], shapes: [TrafficShape] = []
+    loadIntervalSeconds: UInt32 = 30, ruleSets: [[FilterRule]] = [], ruleSeed: UInt64 = 0,
+    shapes: [TrafficShape] = []
   ) {
     precondition(uplinks.count <= SwitchLimits.uplinks, "too many uplinks")
     precondition(beaconDomains.count <= SwitchLimits.beaconDomains, "too many beacon domains")
@@ -85,7 +86,7 @@ public struct SwitchPlan: ~Copyable, Sendable {
     self.snooping = snooping
     // The rules are hashed by what guests send, so that the seed must not be theirs to know.
     self.ruleSets = FixedArray(count: ruleSets.count) {
-      RuleSet(ruleSets[$0], seed: beacons.identity &+ UInt64($0))
+      RuleSet(ruleSets[$0], seed: ruleSeed &+ UInt64($0))
     }
     self.shapes = FixedArray(shapes)
     self.loadIntervalSeconds = max(1, loadIntervalSeconds)

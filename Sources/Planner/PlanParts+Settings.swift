@@ -1,5 +1,6 @@
 // What a switch says as a whole: multicast, beacons, private VLANs.
 
+internal import Base
 internal import Dataplane
 internal import Model
 internal import Protocols
@@ -10,8 +11,10 @@ extension PlanParts {
     privateVLANs = hostSwitch.privateVlans.map { row in
       Dataplane.PrivateVLAN(.init(row.type), vlan: row.secondary, primary: row.primary)
     }
-    // Always there: the plan hashes with it, too.
     beacons.identity = hostSwitch.beaconIdentity(random: random)
+    // Apart from the identity, which every beacon tells.
+    var mixer = SeededRandom(seed: random)
+    ruleSeed = mixer.next()
     beacons.etherType = hostSwitch.beacon.etherType
     beacons.intervalNanoseconds = UInt64(hostSwitch.beacon.interval) * 1_000_000_000
     beacons.misses = UInt8(hostSwitch.beacon.misses)

@@ -22,6 +22,8 @@ package struct PlanParts: Sendable {
   package var loadIntervalSeconds: UInt32 = 30
   /// Each different one once.
   package var ruleSets: [[FilterRule]] = []
+  /// For the hashes of the rules; never sent anywhere.
+  package var ruleSeed: UInt64 = 0
   package var shapes: [TrafficShape] = []
 
   func makePlan(revision: UInt64) -> SwitchPlan {
@@ -29,6 +31,7 @@ package struct PlanParts: Sendable {
       revision: revision, mtu: mtu, ports: ports, teams: teams, vlanSets: vlanSets,
       uplinks: uplinks, addresses: addresses, privateVLANs: privateVLANs,
       beaconDomains: beaconDomains, beacons: beacons, multicast: multicast, snooping: snooping,
-      loadIntervalSeconds: loadIntervalSeconds, ruleSets: ruleSets, shapes: shapes)
+      loadIntervalSeconds: loadIntervalSeconds, ruleSets: ruleSets, ruleSeed: ruleSeed,
+      shapes: shapes)
   }
 }

@@ -49,7 +49,12 @@ extension ForwardingModel {
   mutating func judgeSource(of frame: ModelFrame) throws(ModelRefusal) {
     guard !ports[frame.ingress].allowsForged else { return }
     if !ports[frame.ingress].nic.isObserved {
+      let before = address(of: ports[frame.ingress])
       ports[frame.ingress].nic.see(frame.source, nanoseconds)
+      // A source MAC team looks at the new address from this frame on.
+      if address(of: ports[frame.ingress]) != before {
+        selected[frame.ingress] = rightUplink(of: frame.ingress, before: selected[frame.ingress])
+      }
       forgetOwned()
     }
     if frame.source != address(of: ports[frame.ingress]) { throw ModelRefusal(.forgedTransmit) }

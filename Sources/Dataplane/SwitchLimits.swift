@@ -19,9 +19,9 @@ public struct SwitchLimits: Equatable, Sendable {
   /// Ports with a VLAN trunk whose VLANs in use are noted, for announcements.
   public var trunkPorts = 64
   /// Flows whose filter verdict is known; a power of two.
-  public var flows = 65_536
+  public var flows = 32_768
   /// Memory for frames that wait in shapers.
-  public var shaperBytes = FrameStore.defaultCapacityBytes
+  public var shaperBytes = 32 * 1_024 * 1_024
   /// Multicast addresses that the guests' nics listen to, all ports together.
   public var groupAddresses = GroupFilterTable.defaultCapacity
   /// Multicast groups and their members, with snooping.

@@ -21,6 +21,13 @@ extension Switch {
     return first..<first + limits.seenAddressesPerPort
   }
 
+  /// The first VLAN at or above `vlan` that a VM port uses: its own or, with a trunk, one that its guest was
+  /// seen to tag with.
+  func nextUsedVLAN(of policy: PortPlan, from vlan: UInt16) -> UInt16? {
+    guard policy.vlanMode == .trunk else { return vlan <= policy.vlan ? policy.vlan : nil }
+    return trunkVLANs[Int(policy.trunkSlot)].next(from: vlan)
+  }
+
   /// Notes the VLAN and, from ARP and neighbour discovery, the address that a guest uses.
   @inline(__always)
   mutating func note(_ header: inout FrameHeader, _ bytes: RawSpan) {

@@ -112,11 +112,10 @@ extension Switch {
 
   /// The VLANs of a port in order: its own, or for a trunk untagged and those that the guest used.
   private func nextVLAN(of policy: PortPlan, from vlan: UInt16) -> UInt16? {
-    guard policy.vlanMode == .trunk else { return vlan <= policy.vlan ? policy.vlan : nil }
-    if vlan == 0, plan.carries(policy, 0) { return 0 }
-    var next = trunkVLANs[Int(policy.trunkSlot)].next(from: max(vlan, 1))
+    if policy.vlanMode == .trunk, vlan == 0, plan.carries(policy, 0) { return 0 }
+    var next = nextUsedVLAN(of: policy, from: vlan)
     while let used = next, !plan.carries(policy, used) {
-      next = trunkVLANs[Int(policy.trunkSlot)].next(from: used + 1)
+      next = nextUsedVLAN(of: policy, from: used + 1)
     }
     return next
   }
@@ -166,9 +165,7 @@ extension Switch {
     let byteCount = announcement.emit(into: &bytes)
     batch[index].byteCount = UInt32(byteCount)
     sums.generated &+= 1
-    tracer.record(.generated(index: index, vlan: vlan))
-    var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
-    header.tag = VLANTag(vlan: vlan)
+    var header = generatedHeader(index, vlan: vlan, batch, &tracer)
     // The uplink that the address's own frames take: that is where it is to be learned.
     guard states[port.index].hasTeamPerFrame else {
       return deliverOut(&header, by: states[port.index].uplink, batch, &deliveries, &tracer)

@@ -80,9 +80,11 @@ extension Switch {
     }
   }
 
-  /// Judges what is due, and notes which rounds of beacons are to be sent.
-  mutating func tickBeacons(now: MonotonicTime) {
+  /// Judges what is due, and notes which rounds of beacons are to be sent. Returns whether a verdict has
+  /// changed.
+  mutating func tickBeacons(now: MonotonicTime) -> Bool {
     nextBeacon = .never
+    var hasChanged = false
     for number in plan.beaconDomains.indices {
       let slot = beaconSlots[number]
       if probes[slot].isBeaconDue(now: now) {
@@ -90,7 +92,9 @@ extension Switch {
         beaconsToSend[number] = probes[slot].active
       }
       nextBeacon = min(nextBeacon, probes[slot].tick(now: now))
+      if probes[slot].verdict != beaconVerdicts[number] { hasChanged = true }
     }
+    return hasChanged
   }
 
   /// Appends the beacons that are to be sent. Returns whether some are left for another batch.
@@ -123,9 +127,7 @@ extension Switch {
     var bytes = batch.mutableBytes(of: index)
     beacon.emit(into: &bytes)
     sums.generated &+= 1
-    tracer.record(.generated(index: index, vlan: vlan))
-    var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
-    header.tag = VLANTag(vlan: vlan)
+    var header = generatedHeader(index, vlan: vlan, batch, &tracer)
     deliverOut(&header, by: uplink, batch, &deliveries, &tracer)
   }
 }

@@ -23,7 +23,6 @@ extension Switch {
     {
       return drop(.beacon, at: header.ingress, .ingress, &tracer)
     }
-
     if plan.ports[header.ingress.index].hasIngressStages {
       guard passesIngressStages(&header, batch, context, &tracer) else { return }
     }

@@ -25,7 +25,6 @@ extension Switch {
         return drop(.forgedTransmit, at: header.ingress, .ingress, &tracer)
       }
     }
-
     if plan.ports[header.ingress.index].hasIngressStages {
       guard passesIngressStages(&header, batch, context, &tracer) else { return }
     }

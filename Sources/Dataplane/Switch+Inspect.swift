@@ -17,8 +17,10 @@ extension Switch {
     let team = plan.teams[Int(policy.team)]
     if state.isShotgun { return state.usable }
     var uplinks: UInt32 = 0
-    // As many hashes as the policies know.
-    for hash in 0...UInt32(UInt8.max) {
+    // Hashes are bytes, and only their remainder and quotient by the number of active uplinks count, the
+    // quotient by its remainder.
+    let count = UInt32(max(1, team.activeCount))
+    for hash in 0..<min(UInt32(UInt8.max) + 1, count * count) {
       let uplink =
         team.policy == .ipHash
         ? team.select(ipHash: hash, usable: state.usable)

@@ -72,6 +72,7 @@ extension Switch {
     linkedUplinks = up
     judgeBeacons(now: now)
     endDelays(now: now)
+    noteNextDelay()
     var hasChanged = false
     for number in plan.teams.indices {
       let state = stateOfTeam(number)
@@ -94,6 +95,15 @@ extension Switch {
       states[plan.uplinks[position].index].usableAt = now
     }
     usableUplinks |= early
+  }
+
+  /// Notes when the next uplink that waits for its up-delay has waited long enough.
+  private mutating func noteNextDelay() {
+    nextUplinkDue = .never
+    let waiting = linkedUplinks & ~usableUplinks
+    for position in plan.uplinks.indices where waiting & (1 << UInt32(position)) != 0 {
+      nextUplinkDue = min(nextUplinkDue, states[plan.uplinks[position].index].usableAt)
+    }
   }
 
   /// The members of a team that beacons do not find broken; all where nobody can tell which of them works.

@@ -35,8 +35,9 @@ extension Switch {
       nextBalance = now.advanced(byNanoseconds: interval)
     }
     guard now >= nextBalance else { return nextBalance }
-    measureLoads(nanoseconds: now.nanoseconds(since: nextBalance) + interval)
-    moveBusiestPort()
+    let nanoseconds = now.nanoseconds(since: nextBalance) + interval
+    measureLoads(nanoseconds: nanoseconds)
+    moveBusiestPort(nanoseconds: nanoseconds)
     clearPortLoads()
     nextBalance = now.advanced(byNanoseconds: interval)
     return nextBalance
@@ -53,10 +54,8 @@ extension Switch {
   private mutating func measureLoads(nanoseconds: UInt64) {
     // Frames that an attachment gave back are uncounted, so that there may be less than before.
     func rate(_ bytes: UInt64, since counted: UInt64) -> UInt64 {
-      nanoseconds == 0 || bytes <= counted
-        ? 0 : UInt64(Double(bytes - counted) * 8 * 1_000_000_000 / Double(nanoseconds))
+      bytes <= counted ? 0 : Self.rate(bytes - counted, nanoseconds: nanoseconds)
     }
-    loadNanoseconds = nanoseconds
     for position in plan.uplinks.indices {
       let index = plan.uplinks[position].index
       let (out, into) = (counters[index].egress.bytes, counters[index].ingress.bytes)
@@ -68,11 +67,11 @@ extension Switch {
   }
 
   /// Moves at most one port: what it changes is to be measured before the next one moves.
-  private mutating func moveBusiestPort() {
+  private mutating func moveBusiestPort(nanoseconds: UInt64) {
     var left = UInt32.max
     while let fullest = fullestUplink(among: left) {
       left &= ~(1 << UInt32(fullest.position))
-      if moveBusiestPort(from: fullest) { return }
+      if moveBusiestPort(from: fullest, nanoseconds: nanoseconds) { return }
     }
   }
 
@@ -87,10 +86,13 @@ extension Switch {
   }
 
   /// False when none of the uplink's ports may move, or when that would not help.
-  private mutating func moveBusiestPort(from fullest: (position: Int, percent: UInt64)) -> Bool {
+  private mutating func moveBusiestPort(
+    from fullest: (position: Int, percent: UInt64), nanoseconds: UInt64
+  ) -> Bool {
     var busiest: (port: Int, bits: UInt64)?
     for index in plan.ports.indices where mayMove(index, from: fullest) {
-      let bits = max(rate(states[index].loadBytesOut), rate(states[index].loadBytesIn))
+      let bytes = max(states[index].loadBytesOut, states[index].loadBytesIn)
+      let bits = Self.rate(bytes, nanoseconds: nanoseconds)
       if bits > busiest?.bits ?? 0 { busiest = (index, bits) }
     }
     guard let busiest, let target = emptiest(for: busiest.port, except: fullest.position) else {
@@ -104,8 +106,9 @@ extension Switch {
     return true
   }
 
-  private func rate(_ bytes: UInt64) -> UInt64 {
-    UInt64(Double(bytes) * 8 * 1_000_000_000 / Double(max(loadNanoseconds, 1)))
+  /// Bits per second; 0 over no time.
+  private static func rate(_ bytes: UInt64, nanoseconds: UInt64) -> UInt64 {
+    nanoseconds == 0 ? 0 : UInt64(Double(bytes) * 8 * 1_000_000_000 / Double(nanoseconds))
   }
 
   private func loadPercent(_ position: Int) -> UInt64 {

@@ -72,13 +72,10 @@ extension Switch {
     guard plan.multicast == .snooping, policy.kind == .vm, states[port.index].isAttached else {
       return
     }
-    guard policy.vlanMode == .trunk else {
-      return groups.askNow(port: port.index, vlan: policy.lookupVLAN, now: latest)
-    }
-    var next = trunkVLANs[Int(policy.trunkSlot)].next(from: 0)
+    var next = nextUsedVLAN(of: policy, from: 0)
     while let vlan = next {
       groups.askNow(port: port.index, vlan: plan.lookupVLAN(of: vlan), now: latest)
-      next = trunkVLANs[Int(policy.trunkSlot)].next(from: vlan + 1)
+      next = nextUsedVLAN(of: policy, from: vlan + 1)
     }
   }
 
@@ -96,15 +93,10 @@ extension Switch {
     if groups.settings != plan.snooping { groups.configure(plan.snooping) }
     var active = VLANSet()
     for index in plan.ports.indices where plan.ports[index].kind == .vm && groupsAreActive {
-      let policy = plan.ports[index]
-      guard policy.vlanMode == .trunk else {
-        active.insert(policy.lookupVLAN)
-        continue
-      }
-      var next = trunkVLANs[Int(policy.trunkSlot)].next(from: 0)
+      var next = nextUsedVLAN(of: plan.ports[index], from: 0)
       while let vlan = next {
         active.insert(plan.lookupVLAN(of: vlan))
-        next = trunkVLANs[Int(policy.trunkSlot)].next(from: vlan + 1)
+        next = nextUsedVLAN(of: plan.ports[index], from: vlan + 1)
       }
     }
     for vlan in UInt16(0)..<4095 { groups.setVLAN(vlan, isActive: active.contains(vlan)) }
@@ -140,10 +132,7 @@ extension Switch {
     var bytes = batch.mutableBytes(of: index)
     let byteCount = query.emit(into: &bytes)
     batch[index].byteCount = UInt32(max(byteCount, Ethernet.shortestFrameBytes))
-    tracer.record(.generated(index: index, vlan: pending.vlan))
-    var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
-    header.tag = VLANTag(vlan: pending.vlan)
-    header.vlan = pending.vlan
+    var header = generatedHeader(index, vlan: pending.vlan, batch, &tracer)
     var copies = 0
     for port in plan.ports.indices
     where plan.ports[port].kind == .vm && states[port].isAttached

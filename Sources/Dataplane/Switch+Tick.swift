@@ -4,6 +4,7 @@
 public import Base
 public import FrameMemory
 internal import Tables
+internal import Wire
 
 extension Switch {
   /// Does what is due and moves no frame; what is to be sent is then handed out by `produce`.
@@ -11,14 +12,22 @@ extension Switch {
   /// - Returns: when it wants to be called again at the latest, `.never` when only frames matter.
   public mutating func tick(now: MonotonicTime) -> MonotonicTime {
     latest = max(latest, now)
-    tickBeacons(now: now)
-    updateUplinks(now: now)
-    var next = min(balanceLoad(now: now), nextBeacon)
-    for position in plan.uplinks.indices {
-      let due = states[plan.uplinks[position].index].usableAt
-      if due > now { next = min(next, due) }
-    }
-    return min(next, tickGroups(now: now), releases.nextDeadline)
+    // This is called after every batch, and there may be hundreds of teams.
+    if tickBeacons(now: now) || now >= nextUplinkDue { updateUplinks(now: now) }
+    return min(
+      nextUplinkDue, nextBeacon, balanceLoad(now: now), tickGroups(now: now),
+      releases.nextDeadline)
+  }
+
+  /// The header of a frame that the switch has just written into the batch, for a VLAN.
+  mutating func generatedHeader(
+    _ index: Int, vlan: UInt16, _ batch: borrowing FrameBatch, _ tracer: inout some Tracer
+  ) -> FrameHeader {
+    tracer.record(.generated(index: index, vlan: vlan))
+    var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
+    header.tag = VLANTag(vlan: vlan)
+    header.vlan = plan.lookupVLAN(of: vlan)
+    return header
   }
 
   /// Appends frames that the switch sends by itself, or has held back, to an empty batch, with their

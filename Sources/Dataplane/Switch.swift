@@ -37,6 +37,8 @@ public struct Switch: ~Copyable, Sendable {
   var latest = MonotonicTime.zero
   /// Uplinks whose link is up and has been for the up-delay, one bit for each position.
   var usableUplinks: UInt32 = 0
+  /// When the next uplink is past its up-delay; `never` when none waits.
+  var nextUplinkDue = MonotonicTime.never
   /// Uplinks whose link is up.
   var linkedUplinks: UInt32 = 0
   /// What each team may use, by its number in the plan.
@@ -77,7 +79,6 @@ public struct Switch: ~Copyable, Sendable {
   /// Load of the uplinks, by port index, and how fast they are in bits per second.
   var loads: FixedArray<UplinkLoad>
   var speeds: FixedArray<UInt64>
-  var loadNanoseconds: UInt64 = 0
   var nextBalance = MonotonicTime.never
   /// IP addresses that guests were seen to use, `limits.seenAddressesPerPort` for each port.
   var seenAddresses: FixedArray<SeenAddress>

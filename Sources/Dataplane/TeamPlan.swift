@@ -90,15 +90,20 @@ public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
   /// The uplink for a frame with this hash: the usable active ones are counted, as they are the members
   /// of the EtherChannel that are up.
   func select(ipHash hash: UInt32, usable: UInt32) -> UInt8? {
+    usableActive(turn: hash, usable: usable)
+  }
+
+  /// The active uplink whose turn it is among those that are usable, counted round and round.
+  private func usableActive(turn: UInt32, usable: UInt32) -> UInt8? {
     var count: UInt32 = 0
     for index in 0..<Int(activeCount) where usable & (1 << UInt32(active[index])) != 0 {
       count += 1
     }
     guard count > 0 else { return nil }
-    var turn = hash % count
+    var left = turn % count
     for index in 0..<Int(activeCount) where usable & (1 << UInt32(active[index])) != 0 {
-      if turn == 0 { return active[index] }
-      turn -= 1
+      if left == 0 { return active[index] }
+      left -= 1
     }
     return nil
   }
@@ -135,20 +140,8 @@ public struct TeamPlan: Equatable, Sendable, BitwiseCopyable {
       if failedBefore == 0 { return standby[index] }
       failedBefore -= 1
     }
-    var left = 0
-    for index in 0..<Int(activeCount) where usable & (1 << UInt32(active[index])) != 0 { left += 1 }
-    guard left > 0 else { return firstUsable(usable) }
-    var turn = Int(portID / UInt32(activeCount)) % left
-    for index in 0..<Int(activeCount) where usable & (1 << UInt32(active[index])) != 0 {
-      if turn == 0 { return active[index] }
-      turn -= 1
-    }
-    return nil
+    return usableActive(turn: portID / UInt32(activeCount), usable: usable) ?? firstUsable(usable)
   }
 
-  func isMember(_ uplink: UInt8) -> Bool {
-    for index in 0..<Int(activeCount) where active[index] == uplink { return true }
-    for index in 0..<Int(standbyCount) where standby[index] == uplink { return true }
-    return false
-  }
+  func isMember(_ uplink: UInt8) -> Bool { members & (1 << UInt32(uplink)) != 0 }
 }

@@ -121,4 +121,20 @@ public protocol Attachment: AnyObject {
   func transmit(
     _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList, port: PortIndex
   ) -> TransmitResult
+
+  /// Takes back the memory that frames of the batch were lent by `receive`.
+  ///
+  /// Called once for a batch that `receive` has filled, when its deliveries have been sent.
+  func release(_ batch: borrowing FrameBatch)
+
+  /// Asks that `descriptor` becomes readable when the next frame comes.
+  ///
+  /// Called before the worker sleeps; while it polls, an attachment may save the other side the wake-ups.
+  /// - Returns: false when frames wait already.
+  func prepareToSleep() -> Bool
+}
+
+extension Attachment {
+  public func release(_ batch: borrowing FrameBatch) {}
+  public func prepareToSleep() -> Bool { true }
 }

@@ -11,7 +11,11 @@
 // Slots are an odd number of cache lines apart. With a power of two, the headers of all frames of a
 // batch would fall into the same few sets of the cache.
 //
-// Invariant: for every i < count, frame i lies within slot i (checked when it is appended or replaced).
+// A frame may also lie in memory that an attachment lends (a ring that is shared with the kernel), so that
+// nobody copies it on the way in. Then its cell is that memory, and not the slot, until the batch is emptied.
+//
+// Invariant: for every i < count, frame i lies within cell i (checked when it is appended or replaced);
+// from `count` on, cell i is slot i.
 
 public import Base
 public import Wire
@@ -33,8 +37,14 @@ public struct FrameBatch: ~Copyable {
   let slotBytes: Int
   @usableFromInline
   let memory: UnsafeMutableRawPointer
+  /// Where the bytes of each frame are: slot i, or memory that was lent.
+  @usableFromInline
+  let cells: UnsafeMutablePointer<FrameCell>
   @usableFromInline
   var frames: FixedArray<Frame>
+  /// Some cell is not its slot.
+  @usableFromInline
+  var hasLentCells = false
   /// What marking overwrote in each frame, while the frames of one port are sent.
   var marks: FixedArray<FrameMark>
   public private(set) var count = 0
@@ -49,13 +59,21 @@ public struct FrameBatch: ~Copyable {
     // SAFETY: `capacity` slots of `slotBytes`, freed in `deinit`; large blocks come from fresh pages,
     // which cost nothing until they are touched.
     unsafe memory = .allocate(byteCount: capacity * slotBytes, alignment: 64)
+    unsafe cells = .allocate(capacity: capacity)
+    for index in 0..<capacity {
+      unsafe (cells + index).initialize(
+        to: FrameCell(start: memory + index * slotBytes, byteCount: slotBytes))
+    }
     frames = FixedArray(
       repeating: Frame(offset: 0, byteCount: 0, ingress: .none), count: capacity)
     marks = FixedArray(repeating: .none, count: capacity)
   }
 
   // SAFETY: allocated by `init`, and no span outlives the batch.
-  deinit { unsafe memory.deallocate() }
+  deinit {
+    unsafe cells.deallocate()
+    unsafe memory.deallocate()
+  }
 
   @inlinable
   public var isFull: Bool { count == capacity }
@@ -63,7 +81,7 @@ public struct FrameBatch: ~Copyable {
   @inlinable
   public var freeCapacity: Int { capacity - count }
 
-  /// The frame at `index`. A replaced frame must still lie within its slot.
+  /// The frame at `index`. A replaced frame must still lie within its cell.
   @inlinable
   public subscript(index: Int) -> Frame {
     get {
@@ -71,7 +89,7 @@ public struct FrameBatch: ~Copyable {
       return frames[index]
     }
     set {
-      precondition(index < count && fits(newValue), "no such frame, or outside its slot")
+      precondition(index < count && fits(newValue, index), "no such frame, or outside its cell")
       frames[index] = newValue
     }
   }
@@ -80,13 +98,28 @@ public struct FrameBatch: ~Copyable {
   @inlinable
   public mutating func append(_ frame: Frame) {
     precondition(
-      count < capacity && fits(frame), "the batch is full, or the frame outside its slot")
+      count < capacity && fits(frame, count), "the batch is full, or the frame outside its slot")
     frames[count] = frame
     _appended()
   }
 
   @usableFromInline
   mutating func _appended() { count += 1 }
+
+  /// Adds a frame whose bytes lie in memory that somebody lends, `frame.offset` bytes from `cell` on.
+  ///
+  /// - Unsafe: `cellBytes` bytes at `cell` are valid, and nobody else changes them, until the batch is
+  ///   emptied.
+  @unsafe
+  public mutating func appendLent(
+    _ frame: Frame, at cell: UnsafeMutableRawPointer, cellBytes: Int
+  ) {
+    precondition(count < capacity, "the batch is full")
+    // SAFETY: cell `count` exists; `append` checks the frame against what is written here.
+    unsafe cells[count] = FrameCell(start: cell, byteCount: cellBytes)
+    hasLentCells = true
+    append(frame)
+  }
 
   /// Adds a copy of `bytes`. Traps when the batch is full or the frame too large.
   public mutating func append(
@@ -124,16 +157,28 @@ public struct FrameBatch: ~Copyable {
   public mutating func removeAll() { _empty() }
 
   @usableFromInline
-  mutating func _empty() { count = 0 }
+  mutating func _empty() {
+    if hasLentCells { takeBackCells() }
+    count = 0
+  }
+
+  /// Every cell is its slot again.
+  private mutating func takeBackCells() {
+    for index in 0..<count {
+      // SAFETY: `count <= capacity`, and slot `index` is as large as this says.
+      unsafe cells[index] = FrameCell(start: memory + index * slotBytes, byteCount: slotBytes)
+    }
+    hasLentCells = false
+  }
 
   /// The bytes of frame `index`: Ethernet header first, no tag, no FCS.
   @inlinable
   @_lifetime(borrow self)
   public func bytes(of index: Int) -> RawSpan {
     let frame = self[index]
-    // SAFETY: the frame lies within its slot (invariant), and the span cannot outlive the batch.
+    // SAFETY: the frame lies within its cell (invariant), and the span cannot outlive the batch.
     let span = unsafe RawSpan(
-      _unsafeStart: UnsafeRawPointer(slotAddress(index) + Int(frame.offset)),
+      _unsafeStart: UnsafeRawPointer(cells[index].start + Int(frame.offset)),
       byteCount: Int(frame.byteCount))
     return unsafe _overrideLifetime(span, borrowing: self)
   }
@@ -145,7 +190,7 @@ public struct FrameBatch: ~Copyable {
     let frame = self[index]
     // SAFETY: as `bytes(of:)`; the exclusive access to the batch lasts as long as the span.
     let span = unsafe MutableRawSpan(
-      _unsafeStart: slotAddress(index) + Int(frame.offset), byteCount: Int(frame.byteCount))
+      _unsafeStart: cells[index].start + Int(frame.offset), byteCount: Int(frame.byteCount))
     return unsafe _overrideLifetime(span, mutating: &self)
   }
 
@@ -160,9 +205,38 @@ public struct FrameBatch: ~Copyable {
     return unsafe memory + index * slotBytes
   }
 
+  /// The memory that frame `index` lies in: its slot, or what `appendLent` was given.
+  ///
+  /// - Unsafe: valid while the batch lives, and for a lent cell until it is emptied.
   @inlinable
-  func fits(_ frame: Frame) -> Bool {
-    Int(frame.offset) + Int(frame.byteCount) <= slotBytes
+  @unsafe
+  public func cellAddress(_ index: Int) -> UnsafeMutableRawPointer {
+    precondition(index >= 0 && index < count, "no such frame")
+    // SAFETY: the index was checked.
+    return unsafe cells[index].start
+  }
+
+  @inlinable
+  func fits(_ frame: Frame, _ index: Int) -> Bool {
+    // SAFETY: callers have checked the index.
+    unsafe Int(frame.offset) + Int(frame.byteCount) <= cells[index].byteCount
+  }
+}
+
+/// Memory that holds one frame.
+@unsafe
+@usableFromInline
+struct FrameCell: BitwiseCopyable {
+  @usableFromInline
+  let start: UnsafeMutableRawPointer
+  @usableFromInline
+  let byteCount: Int
+
+  @usableFromInline
+  init(start: UnsafeMutableRawPointer, byteCount: Int) {
+    // SAFETY: only noted; `appendLent` and `init` say what it points to.
+    unsafe self.start = unsafe start
+    unsafe self.byteCount = byteCount
   }
 }
 

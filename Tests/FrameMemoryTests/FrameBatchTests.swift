@@ -36,6 +36,40 @@ internal import Wire
     #expect(contents == Array(Self.frame[..<62]) + [0xFF, 0xFF])
   }
 
+  @Test func lentMemoryIsTheFramesUntilTheBatchIsEmptied() {
+    var batch = FrameBatch(capacity: 2, frameCapacityBytes: 100)
+    // SAFETY: 200 bytes, written before they are lent, freed when the batch is no longer used.
+    let lent = UnsafeMutableRawPointer.allocate(byteCount: 200, alignment: 8)
+    defer { unsafe lent.deallocate() }
+    unsafe lent.initializeMemory(as: UInt8.self, repeating: 7, count: 200)
+    for _ in 0..<2 {
+      batch.append(copying: Self.frame.rawSpan, ingress: PortIndex(1))
+      unsafe batch.appendLent(
+        Frame(offset: 20, byteCount: 180, ingress: PortIndex(2)), at: lent, cellBytes: 200)
+      let (own, other) = (contents(of: 0, in: batch), contents(of: 1, in: batch))
+      let isLent = unsafe batch.cellAddress(1) == lent && batch.cellAddress(0) != lent
+      #expect(own == Self.frame && other == [UInt8](repeating: 7, count: 180) && isLent)
+      batch.removeAll()
+      batch.append(copying: Self.frame.rawSpan, ingress: .none)
+      batch.append(copying: Self.frame.rawSpan, ingress: .none)
+      let again = contents(of: 1, in: batch)
+      #expect(again == Self.frame)
+      let untouched = unsafe lent.load(fromByteOffset: 20, as: UInt8.self)
+      #expect(untouched == 7)
+      batch.removeAll()
+    }
+  }
+
+  @Test func aFrameOutsideItsLentMemoryTraps() async {
+    await #expect(processExitsWith: .failure) {
+      var batch = FrameBatch(capacity: 1, frameCapacityBytes: 1_000)
+      // SAFETY: 100 bytes, which nobody reads.
+      let lent = UnsafeMutableRawPointer.allocate(byteCount: 100, alignment: 8)
+      unsafe batch.appendLent(
+        Frame(offset: 41, byteCount: 60, ingress: .none), at: lent, cellBytes: 100)
+    }
+  }
+
   @Test func aTagIsTakenOut() {
     let tagged = Self.tagged(Self.frame, type: 0x8100, 0xA064)
     var batch = FrameBatch(capacity: 1, frameCapacityBytes: 100)

@@ -193,7 +193,7 @@ extension GatherSlots {
     guard !range.isEmpty else { return }
     precondition(range.upperBound <= Int(batch[frame].byteCount), "outside the frame")
     // SAFETY: the range lies within the frame. The kernel and `gather` only read from a piece.
-    let start = unsafe batch.slotAddress(frame) + Int(batch[frame].offset)
+    let start = unsafe batch.cellAddress(frame) + Int(batch[frame].offset)
     unsafe put(slot, &pieceCount, start + range.lowerBound, range.count)
   }
 

@@ -92,6 +92,7 @@ package final class SwitchRuntime {
       return 0
     case .frames:
       forward(&batch, now: now)
+      attachment.release(batch)
       return batch.count
     }
   }

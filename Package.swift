@@ -6,11 +6,11 @@
 //   F7  martlet   martlet-bench   WireExercise
 //   F6  Lab   Rig
 //   F5  HostAgent
-//   F4  Attachments   Netlink   ConfigFile   HTTP   Planner   QMP
+//   F4  Attachments   XDP   Netlink   ConfigFile   HTTP   Planner   QMP
 //   F3  Dataplane   Model
 //   F2  FrameMemory   Tables   Protocols   Linux
 //   F1  Base   Wire
-//   F0  CLinux   CNetlink   CPcap   CYAML   CMicrohttpd   CCurl   CAllocationCount
+//   F0  CLinux   CNetlink   CPcap   CYAML   CMicrohttpd   CCurl   CXDP   CAllocationCount
 
 import PackageDescription
 
@@ -59,6 +59,7 @@ let floors: [Target] = [
   library("CYAML", pkgConfig: "yaml-0.1", package: "libyaml-dev"),
   library("CMicrohttpd", pkgConfig: "libmicrohttpd", package: "libmicrohttpd-dev"),
   library("CCurl", pkgConfig: "libcurl", package: "libcurl4-gnutls-dev"),
+  library("CXDP", pkgConfig: "libbpf", package: "libbpf-dev"),
   // F1
   module("Base"),
   module("Wire", ["Base"]),
@@ -72,6 +73,8 @@ let floors: [Target] = [
   module("Model", ["Base", "Wire"]),
   // F4
   module("Attachments", ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "CPcap"]),
+  module(
+    "XDP", ["Base", "Wire", "FrameMemory", "Linux", "Attachments", "CLinux", "CXDP"]),
   module("Netlink", ["Base", "Wire", "Linux", "CNetlink"]),
   module("ConfigFile", ["Base", "Wire", "Linux", "Model", "CYAML"]),
   module("HTTP", ["Base", "Linux", "CMicrohttpd", "CCurl"]),
@@ -122,6 +125,9 @@ let suites: [Target] = [
   tests("ProtocolsTests", ["Base", "Wire", "Tables", "Protocols"]),
   tests("ModelTests", ["Base", "Wire", "Model"]),
   tests("AttachmentsTests", ["Base", "Wire", "FrameMemory", "Linux", "Netlink", "Attachments"]),
+  tests(
+    "XDPTests",
+    ["Base", "Wire", "FrameMemory", "Linux", "Attachments", "XDP"]),
   tests("NetlinkTests", ["Base", "Wire", "Linux", "Netlink"]),
   tests("ConfigFileTests", ["Base", "Wire", "Model", "ConfigFile"]),
   tests("QMPTests", ["Base", "Wire", "Linux", "QMP"]),

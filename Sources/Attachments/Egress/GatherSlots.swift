@@ -14,7 +14,7 @@
 // from; they are used before that batch is emptied.
 
 internal import Base
-internal import FrameMemory
+package import FrameMemory
 internal import Glibc
 internal import Wire
 
@@ -22,7 +22,7 @@ internal import Wire
 ///
 /// - Thread: one worker. Filling changes only the memory behind the pointers, never the struct.
 @safe
-struct GatherSlots: ~Copyable {
+package struct GatherSlots: ~Copyable {
   static let pieceLimit = 6
   static let headersOffset = 64
   private static let tagOffset = 12
@@ -35,7 +35,7 @@ struct GatherSlots: ~Copyable {
   private let pieces: UnsafeMutablePointer<iovec>
   private let scratch: UnsafeMutableRawPointer
 
-  init(count: Int, virtioBytes: Int) {
+  package init(count: Int, virtioBytes: Int) {
     precondition(
       Self.headersOffset + TransportLayout.headerLimitBytes + VLANTag.byteCount <= Self.slotBytes)
     self.count = count
@@ -74,7 +74,7 @@ struct GatherSlots: ~Copyable {
   /// Fills a slot with leaving frame number `segment` of a plan.
   ///
   /// - Returns: the number of pieces.
-  func fill(
+  package func fill(
     _ slot: Int, _ plan: EgressPlan, segment: Int, from batch: borrowing FrameBatch
   ) -> Int {
     switch plan.work {
@@ -88,7 +88,7 @@ struct GatherSlots: ~Copyable {
   /// All of a slot's pieces one after the other, into memory of at least their length.
   ///
   /// - Returns: the number of bytes, or nil when `destination` is too small.
-  func gather(_ slot: Int, pieceCount: Int, into destination: UnsafeMutableRawBufferPointer) -> Int?
+  package func gather(_ slot: Int, pieceCount: Int, into destination: UnsafeMutableRawBufferPointer) -> Int?
   {
     var at = 0
     for index in 0..<pieceCount {

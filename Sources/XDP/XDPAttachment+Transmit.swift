@@ -1,0 +1,230 @@
+// Sending by AF_XDP: every delivery becomes an entry of the transmit ring, and one call sends them all.
+//
+//   a frame in a cell of our area, no tag   its cell is posted as it lies
+//   the same, with a tag                    the addresses move ahead in the cell and the tag goes between;
+//                                           they move back when the kernel has copied the frame
+//   any other frame                         is copied into a free cell, with its tag
+//   one with work left to offloads          is completed or cut on the way into free cells
+//
+// In a cell that others hold, and with zero-copy, nothing is ever changed: then a tag costs a copy.
+
+public import Attachments
+internal import Base
+public import FrameMemory
+internal import Glibc
+internal import Wire
+
+extension XDPAttachment {
+  public func transmit(
+    _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList, port: PortIndex
+  ) -> TransmitResult {
+    memory.settle()
+    // One worker sends, so one queue will do; order is kept.
+    let queue = device.queues[0]
+    queue.reap()
+    var result = TransmitResult()
+    // With zero-copy the bytes must stay as they are until the driver has sent them, and what marks a frame
+    // puts other bytes back right after us.
+    let isStable = !queue.isZeroCopy || !deliveries.hasRewrites
+    var entry = deliveries.first(of: port)
+    while let current = entry {
+      send(batch, current, isStable: isStable, by: queue, &deliveries, &result)
+      entry = deliveries.next(after: current)
+    }
+    flush(queue, &deliveries, &result)
+    return result
+  }
+
+  private func send(
+    _ batch: borrowing FrameBatch, _ entry: Int, isStable: Bool, by queue: XDPQueue,
+    _ deliveries: inout DeliveryList, _ result: inout TransmitResult
+  ) {
+    let delivery = deliveries[entry]
+    let frame = batch[Int(delivery.frame)]
+    if result.isGone { return fail(entry, .portDown, &deliveries, &result) }
+    if frame.offload != .none {
+      return sendFinished(batch, entry, by: queue, &deliveries, &result)
+    }
+    if frame.byteCount < 14 { return fail(entry, .runt, &deliveries, &result) }
+    if Int(frame.byteCount) > frameLimitBytes {
+      return fail(entry, .oversize, &deliveries, &result)
+    }
+    guard makeRoom(queue, &deliveries, &result) else {
+      return fail(entry, .attachmentFull, &deliveries, &result)
+    }
+    // SAFETY: the address is compared with the area.
+    if isStable, let cell = unsafe memory.cell(at: batch.cellAddress(Int(delivery.frame))),
+      lend(cell, frame, delivery.tag, entry, to: queue)
+    {
+      lentCount += 1
+      return
+    }
+    copiedCount += 1
+    // The frame may lie shifted in its cell.
+    if shiftedCount > 0 { flush(queue, &deliveries, &result) }
+    copy(batch, delivery, entry, by: queue, &deliveries, &result)
+  }
+
+  /// Sends a frame from the cell where it lies; false when that cannot be.
+  private func lend(
+    _ cell: Int, _ frame: Frame, _ tag: VLANTag, _ entry: Int, to queue: XDPQueue
+  ) -> Bool {
+    let offset = Int(frame.offset)
+    if tag.isPresent {
+      // Only the batch holds it, so nobody else looks at it before `flush`.
+      guard !queue.isZeroCopy, offset >= VLANTag.byteCount, shiftedCount < Self.shiftedLimit,
+        memory.pool.holderCount(cell) == 1
+      else { return false }
+    }
+    guard queue.held.add(cell) else { return false }
+    guard memory.pool.hold(cell) else {
+      queue.held.remove(cell)
+      return false
+    }
+    guard tag.isPresent else {
+      queue.post(cell, offset: offset, byteCount: Int(frame.byteCount), sender: entry)
+      return true
+    }
+    putIn(tag, cell, offset)
+    shifted[shiftedCount] = ShiftedCell(cell: cell, offset: offset)
+    shiftedCount += 1
+    queue.post(
+      cell, offset: offset - VLANTag.byteCount, byteCount: Int(frame.byteCount) + VLANTag.byteCount,
+      sender: entry)
+    return true
+  }
+
+  /// Sends a copy of a frame that has nothing left to offloads.
+  private func copy(
+    _ batch: borrowing FrameBatch, _ delivery: Delivery, _ entry: Int, by queue: XDPQueue,
+    _ deliveries: inout DeliveryList, _ result: inout TransmitResult
+  ) {
+    let byteCount = Int(batch[Int(delivery.frame)].byteCount)
+    let tagBytes = delivery.tag.isPresent ? VLANTag.byteCount : 0
+    guard byteCount + tagBytes <= memory.largestFrameBytes else {
+      return fail(entry, .oversize, &deliveries, &result)
+    }
+    guard let cell = memory.pool.take() else {
+      return fail(entry, .attachmentFull, &deliveries, &result)
+    }
+    _ = queue.held.add(cell)
+    let offset = XDPMemory.headroomBytes
+    // SAFETY: the cell is ours alone, and the frame with its tag was found to fit behind the headroom.
+    let target = unsafe memory.address(of: cell) + offset + tagBytes
+    let bytes = batch.bytes(of: Int(delivery.frame))
+    unsafe bytes.withUnsafeBytes { source in
+      if let start = source.baseAddress {
+        unsafe target.copyMemory(from: start, byteCount: byteCount)
+      }
+    }
+    if tagBytes > 0 { putIn(delivery.tag, cell, offset + tagBytes) }
+    queue.post(cell, offset: offset, byteCount: byteCount + tagBytes, sender: entry)
+  }
+
+  /// Sends a frame with its checksum completed, or the segments that it is cut into.
+  private func sendFinished(
+    _ batch: borrowing FrameBatch, _ entry: Int, by queue: XDPQueue,
+    _ deliveries: inout DeliveryList, _ result: inout TransmitResult
+  ) {
+    let plan = EgressPlan(batch, deliveries[entry], offloads)
+    if case .refuse(let reason) = plan.work { return fail(entry, reason, &deliveries, &result) }
+    let limit = frameLimitBytes + (deliveries[entry].tag.isPresent ? VLANTag.byteCount : 0)
+    for segment in 0..<plan.frameCount {
+      guard makeRoom(queue, &deliveries, &result), let cell = memory.pool.take() else {
+        return fail(entry, .attachmentFull, &deliveries, &result)
+      }
+      let pieceCount = slots.fill(0, plan, segment: segment, from: batch)
+      // SAFETY: the cell is ours alone, and holds so many bytes behind the headroom.
+      let room = unsafe UnsafeMutableRawBufferPointer(
+        start: memory.address(of: cell) + XDPMemory.headroomBytes,
+        count: min(memory.largestFrameBytes, limit))
+      guard let byteCount = unsafe slots.gather(0, pieceCount: pieceCount, into: room) else {
+        memory.pool.letGo(cell)
+        return fail(entry, .oversize, &deliveries, &result)
+      }
+      _ = queue.held.add(cell)
+      queue.post(cell, offset: XDPMemory.headroomBytes, byteCount: byteCount, sender: entry)
+    }
+    offloadCounters.count(plan.tally)
+  }
+
+  /// Writes a tag before the type of a frame that begins at `offset`; its addresses move ahead.
+  private func putIn(_ tag: VLANTag, _ cell: Int, _ offset: Int) {
+    let byteCount = 12 + VLANTag.byteCount
+    // SAFETY: the frame and the four bytes before it lie in the cell, which nobody else uses now.
+    var bytes = unsafe MutableRawSpan(
+      _unsafeStart: memory.address(of: cell) + offset - VLANTag.byteCount, byteCount: byteCount)
+    let addresses = (bytes.bytes.big48(4), bytes.bytes.big48(10))
+    bytes.setBig48(addresses.0, at: 0)
+    bytes.setBig48(addresses.1, at: 6)
+    bytes.setBig32(UInt32(VLANTag.etherType) << 16 | UInt32(tag.controlInformation), at: 12)
+  }
+
+  /// Puts the addresses of every shifted frame back.
+  private func unshift() {
+    for index in 0..<shiftedCount {
+      let place = shifted[index]
+      // SAFETY: as in `putIn`.
+      var bytes = unsafe MutableRawSpan(
+        _unsafeStart: memory.address(of: place.cell) + place.offset - VLANTag.byteCount,
+        byteCount: 12 + VLANTag.byteCount)
+      let addresses = (bytes.bytes.big48(0), bytes.bytes.big48(6))
+      bytes.setBig48(addresses.0, at: 4)
+      bytes.setBig48(addresses.1, at: 10)
+    }
+    shiftedCount = 0
+  }
+
+  // MARK: - The ring
+
+  /// Whether one more frame can be posted, after what waits was sent if need be.
+  private func makeRoom(
+    _ queue: XDPQueue, _ deliveries: inout DeliveryList, _ result: inout TransmitResult
+  ) -> Bool {
+    if queue.hasRoom { return true }
+    flush(queue, &deliveries, &result)
+    queue.reap()
+    return queue.hasRoom && !result.isGone
+  }
+
+  /// Has the kernel send what was posted. Without zero-copy nothing is left after that.
+  private func flush(
+    _ queue: XDPQueue, _ deliveries: inout DeliveryList, _ result: inout TransmitResult
+  ) {
+    queue.submit()
+    var patience = 2
+    repeat {
+      switch queue.kick() {
+      case .done: break
+      case .lost(let entry): fail(entry, .attachmentFull, &deliveries, &result)
+      case .stuck:
+        // Cells that came back may be what it waits for.
+        queue.reap()
+        patience -= 1
+        if patience == 0 { withdraw(queue, .attachmentFull, &deliveries, &result) }
+      case .down: withdraw(queue, .portDown, &deliveries, &result)
+      case .gone:
+        result.isGone = true
+        withdraw(queue, .portDown, &deliveries, &result)
+      }
+    } while queue.hasUntaken && !queue.isZeroCopy
+    if shiftedCount > 0 { unshift() }
+  }
+
+  private func withdraw(
+    _ queue: XDPQueue, _ reason: DropReason, _ deliveries: inout DeliveryList,
+    _ result: inout TransmitResult
+  ) {
+    while let entry = queue.withdraw() { fail(entry, reason, &deliveries, &result) }
+  }
+
+  private func fail(
+    _ entry: Int, _ reason: DropReason, _ deliveries: inout DeliveryList,
+    _ result: inout TransmitResult
+  ) {
+    // Of a segmented frame several entries may fail; it counts once.
+    guard deliveries[entry].failure == nil else { return }
+    deliveries[entry].failure = reason
+    result.failures += 1
+  }
+}

@@ -17,6 +17,10 @@ struct RingSet {
   var sendCount = 0
   /// The first entry of the transmit ring that the kernel has not taken, as far as we know.
   var takenPosition: UInt32 = 0
+  /// How far the kernel has seen the transmit ring at most.
+  var shownPosition: UInt32 = 0
+  /// Where the entries of the list begin that is being sent.
+  var listPosition: UInt32 = 0
 
   /// - Unsafe: the mappings are those of `clinux_xdp_make_rings` with as many entries.
   init(_ mappings: UnsafeMutablePointer<clinux_xdp_ring>, entries: UInt32) {
@@ -32,6 +36,7 @@ extension xsk_ring_prod {
   /// An empty ring that we produce into: `cached_cons` is a whole ring ahead (xsk_prod_nb_free).
   @unsafe
   fileprivate init(_ ring: clinux_xdp_ring, _ entries: UInt32) {
+    // SAFETY: the pointers of a mapped ring.
     unsafe self.init()
     unsafe (mask, size) = (entries - 1, entries)
     unsafe (producer, consumer) = (ring.producer, ring.consumer)
@@ -45,6 +50,7 @@ extension xsk_ring_cons {
   /// An empty ring that we consume from.
   @unsafe
   fileprivate init(_ ring: clinux_xdp_ring, _ entries: UInt32) {
+    // SAFETY: the pointers of a mapped ring.
     unsafe self.init()
     unsafe (mask, size) = (entries - 1, entries)
     unsafe (producer, consumer) = (ring.producer, ring.consumer)

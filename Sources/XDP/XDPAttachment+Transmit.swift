@@ -22,10 +22,11 @@ extension XDPAttachment {
     // One worker sends, so one queue will do; order is kept.
     let queue = device.queues[0]
     queue.reap()
+    queue.beginList()
     var result = TransmitResult()
-    // With zero-copy the bytes must stay as they are until the driver has sent them, and what marks a frame
-    // puts other bytes back right after us.
-    let isStable = !queue.isZeroCopy || !deliveries.hasRewrites
+    if isDown { isDown = isStillDown(queue, &result) }
+    // What waits in the ring must stay as it is, and what marks a frame puts other bytes back right after us.
+    let isStable = !deliveries.hasRewrites
     var entry = deliveries.first(of: port)
     while let current = entry {
       send(batch, current, isStable: isStable, by: queue, &deliveries, &result)
@@ -41,7 +42,7 @@ extension XDPAttachment {
   ) {
     let delivery = deliveries[entry]
     let frame = batch[Int(delivery.frame)]
-    if result.isGone { return fail(entry, .portDown, &deliveries, &result) }
+    if isDown { return fail(entry, .portDown, &deliveries, &result) }
     if frame.offload != .none {
       return sendFinished(batch, entry, by: queue, &deliveries, &result)
     }
@@ -50,18 +51,19 @@ extension XDPAttachment {
       return fail(entry, .oversize, &deliveries, &result)
     }
     guard makeRoom(queue, &deliveries, &result) else {
-      return fail(entry, .attachmentFull, &deliveries, &result)
+      return fail(entry, isDown ? .portDown : .attachmentFull, &deliveries, &result)
     }
     // SAFETY: the address is compared with the area.
-    if isStable, let cell = unsafe memory.cell(at: batch.cellAddress(Int(delivery.frame))),
-      lend(cell, frame, delivery.tag, entry, to: queue)
-    {
+    let cell = unsafe memory.cell(at: batch.cellAddress(Int(delivery.frame)))
+    // Posted before, it may lie shifted in its cell.
+    if shiftedCount > 0, let cell, memory.pool.holderCount(cell) > 1 {
+      flush(queue, &deliveries, &result)
+    }
+    if isStable, let cell, lend(cell, frame, delivery.tag, entry, to: queue) {
       lentCount += 1
       return
     }
     copiedCount += 1
-    // The frame may lie shifted in its cell.
-    if shiftedCount > 0 { flush(queue, &deliveries, &result) }
     copy(batch, delivery, entry, by: queue, &deliveries, &result)
   }
 
@@ -160,19 +162,31 @@ extension XDPAttachment {
     bytes.setBig32(UInt32(VLANTag.etherType) << 16 | UInt32(tag.controlInformation), at: 12)
   }
 
-  /// Puts the addresses of every shifted frame back.
-  private func unshift() {
+  /// Puts the addresses of every shifted frame back; what still waits in the ring moves to another cell.
+  private func unshift(_ queue: XDPQueue) {
     for index in 0..<shiftedCount {
       let place = shifted[index]
+      let start = place.offset - VLANTag.byteCount
+      if queue.hasUntaken { moveAway(place, queue) }
       // SAFETY: as in `putIn`.
       var bytes = unsafe MutableRawSpan(
-        _unsafeStart: memory.address(of: place.cell) + place.offset - VLANTag.byteCount,
-        byteCount: 12 + VLANTag.byteCount)
+        _unsafeStart: memory.address(of: place.cell) + start, byteCount: 12 + VLANTag.byteCount)
       let addresses = (bytes.bytes.big48(0), bytes.bytes.big48(6))
       bytes.setBig48(addresses.0, at: 4)
       bytes.setBig48(addresses.1, at: 10)
     }
     shiftedCount = 0
+  }
+
+  private func moveAway(_ place: ShiftedCell, _ queue: XDPQueue) {
+    let start = place.offset - VLANTag.byteCount
+    let address = memory.descriptor(place.cell, offset: start)
+    guard let position = queue.untakenPosition(of: address) else { return }
+    guard let cell = memory.pool.take() else { return queue.spoil(position) }
+    // SAFETY: two different cells, the new one ours alone.
+    unsafe (memory.address(of: cell) + start).copyMemory(
+      from: memory.address(of: place.cell) + start, byteCount: memory.limits.cellBytes - start)
+    queue.move(position, to: cell, offset: start)
   }
 
   // MARK: - The ring
@@ -184,38 +198,48 @@ extension XDPAttachment {
     if queue.hasRoom { return true }
     flush(queue, &deliveries, &result)
     queue.reap()
-    return queue.hasRoom && !result.isGone
+    return queue.hasRoom && !isDown
   }
 
-  /// Has the kernel send what was posted. Without zero-copy nothing is left after that.
+  /// Asks again whether a device that refused is up.
+  private func isStillDown(_ queue: XDPQueue, _ result: inout TransmitResult) -> Bool {
+    switch queue.kick() {
+    case .down: return true
+    case .gone:
+      result.isGone = true
+      return true
+    case .done, .lost, .stuck: return false
+    }
+  }
+
+  /// Has the kernel take what was posted, as far as the device does.
   private func flush(
     _ queue: XDPQueue, _ deliveries: inout DeliveryList, _ result: inout TransmitResult
   ) {
     queue.submit()
-    var patience = 2
+    var isStuck = false
     repeat {
       switch queue.kick() {
       case .done: break
-      case .lost(let entry): fail(entry, .attachmentFull, &deliveries, &result)
-      case .stuck:
-        // Cells that came back may be what it waits for.
-        queue.reap()
-        patience -= 1
-        if patience == 0 { withdraw(queue, .attachmentFull, &deliveries, &result) }
-      case .down: withdraw(queue, .portDown, &deliveries, &result)
+      case .lost(let entry):
+        if let entry { fail(entry, .attachmentFull, &deliveries, &result) }
+      case .stuck: isStuck = true
+      case .down:
+        withdraw(queue, &deliveries, &result)
+        isStuck = true
       case .gone:
+        withdraw(queue, &deliveries, &result)
         result.isGone = true
-        withdraw(queue, .portDown, &deliveries, &result)
       }
-    } while queue.hasUntaken && !queue.isZeroCopy
-    if shiftedCount > 0 { unshift() }
+    } while queue.hasUntaken && !isStuck && !result.isGone
+    if shiftedCount > 0 { unshift(queue) }
   }
 
   private func withdraw(
-    _ queue: XDPQueue, _ reason: DropReason, _ deliveries: inout DeliveryList,
-    _ result: inout TransmitResult
+    _ queue: XDPQueue, _ deliveries: inout DeliveryList, _ result: inout TransmitResult
   ) {
-    while let entry = queue.withdraw() { fail(entry, reason, &deliveries, &result) }
+    isDown = true
+    while let entry = queue.withdraw() { fail(entry, .portDown, &deliveries, &result) }
   }
 
   private func fail(

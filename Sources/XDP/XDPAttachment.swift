@@ -42,6 +42,8 @@ public final class XDPAttachment: Attachment {
   package internal(set) var copiedCount: UInt64 = 0
   /// The largest frame that the device takes, its tag not counted.
   var frameLimitBytes: Int
+  /// It was down when we last asked.
+  var isDown = false
   /// The queue that is asked first.
   private var firstQueue = 0
   /// Calls that found nothing since we last looked whether the device is still there.
@@ -55,7 +57,7 @@ public final class XDPAttachment: Attachment {
     self.device = device
   }
 
-  public var descriptor: Int32 { device.wakeups.number }
+  public var descriptor: Int32 { device.descriptor }
 
   /// None: everything is done in software before a frame gets here.
   public var offloads: OffloadSet { [] }
@@ -107,7 +109,9 @@ public final class XDPAttachment: Attachment {
     for queue in device.queues {
       queue.reap()
       queue.refill()
-      if queue.hasFrames { waits = true }
+      if queue.hasUntaken { _ = queue.kick() }
+      // Nothing tells when a busy device takes more: then we do not sleep.
+      if queue.hasFrames || (queue.hasUntaken && !isDown) { waits = true }
     }
     // What wakes us next may be the end of the device.
     idleCalls = Self.idleCallsPerLook

@@ -28,17 +28,15 @@ public struct XDPDevice: ~Copyable, Sendable {
     public init() {}
   }
 
+  /// How long a queue may be taken before that is an error.
+  private static let patienceNanoseconds: UInt64 = 1_000_000_000
+
   public let name: String
   public let mode: XDPMode
   /// Why it is not a better one; a sentence without a full stop, empty for zero-copy.
   public let reason: String
-  let queues: [XDPQueue]
   let memory: XDPMemory
-  private let program: RedirectProgram
-  /// Learns that the device goes, and keeps it promiscuous.
-  private let watch: Descriptor
-  /// Readable when a frame waits, or when `watch` has something to tell.
-  let wakeups: Descriptor
+  private let parts: OpenedDevice
 
   /// Opens every queue of a device; the memory must be the worker's.
   ///
@@ -56,23 +54,17 @@ public struct XDPDevice: ~Copyable, Sendable {
     }
   }
 
+  var queues: [XDPQueue] { parts.queues }
+
+  /// Readable when a frame waits, or when the device has changed.
+  var descriptor: Int32 { parts.wakeups.number }
+
   private init(here name: String, _ memory: XDPMemory, _ options: Options) throws(Failure) {
     let facts = try Self.facts(of: name, memory)
     var why: [String] = []
     for mode in XDPMode.allCases where options.modes.contains(mode) {
       do throws(Errno) {
-        let queues = try Self.open(facts, mode, memory)
-        let program = try RedirectProgram(
-          device: facts.index, sockets: queues.map { $0.socket.number },
-          isGeneric: mode == .generic)
-        let watch = try Self.own(clinux_xdp_watch(facts.index))
-        let wakeups = try Self.own(clinux_epoll_create())
-        try Self.listen(wakeups, to: watch)
-        for queue in queues { try Self.listen(wakeups, to: queue.socket) }
-        self.program = program
-        self.watch = watch
-        self.wakeups = wakeups
-        self.queues = queues
+        parts = try Self.open(facts, mode, memory)
         self.name = name
         self.mode = mode
         self.memory = memory
@@ -113,45 +105,36 @@ public struct XDPDevice: ~Copyable, Sendable {
     return facts
   }
 
-  private static func own(_ number: Int32) throws(Errno) -> Descriptor {
-    guard number >= 0 else { throw .current }
-    return Descriptor(owning: number)
-  }
-
-  private static func listen(_ epoll: borrowing Descriptor, to other: borrowing Descriptor)
-    throws(Errno)
-  {
-    let operation = Int32(CLINUX_EPOLL_ADD)
-    let interest = Poller.Readiness.readable.rawValue
-    guard clinux_epoll_control(epoll.number, operation, other.number, interest, 0) == 0 else {
-      throw .current
-    }
-  }
-
+  /// The kernel lets go of a queue and of a program a moment after whoever had them has closed them.
   private static func open(_ facts: DeviceFacts, _ mode: XDPMode, _ memory: XDPMemory)
-    throws(Errno) -> [XDPQueue]
+    throws(Errno) -> OpenedDevice
   {
-    var queues: [XDPQueue] = []
-    for number in 0..<facts.queueCount {
-      queues.append(
-        try XDPQueue(
-          device: facts.index, queue: UInt32(number), isZeroCopy: mode == .zeroCopy,
-          memory: memory))
+    var opened: OpenedDevice?
+    var problem = Errno(rawValue: EBUSY)
+    _ = MonotonicClock.wait(atMostNanoseconds: patienceNanoseconds) {
+      do throws(Errno) {
+        opened = try OpenedDevice(facts, mode, memory)
+        return true
+      } catch {
+        problem = error
+        return error.rawValue != EBUSY
+      }
     }
-    return queues
+    guard let result = opened.take() else { throw problem }
+    return result
   }
 
   /// The largest frame that the device takes, its tag not counted; nil when it is gone.
   var frameLimitBytes: Int? {
     // SAFETY: the name is a C string for the call.
-    let mtu = unsafe clinux_device_mtu(watch.number, name)
+    let mtu = unsafe clinux_device_mtu(parts.watch.number, name)
     return mtu < 0 ? nil : Int(mtu) + 14
   }
 
   /// Whether the device was deleted, or left its namespace; takes what `watch` has to tell.
   var isGone: Bool {
-    _ = clinux_take_error(watch.number)
-    return clinux_packet_bound_index(watch.number) <= 0
+    _ = clinux_take_error(parts.watch.number)
+    return clinux_packet_bound_index(parts.watch.number) <= 0
   }
 
   /// What no other mode would change.
@@ -183,6 +166,51 @@ public struct XDPDevice: ~Copyable, Sendable {
     case .zeroCopy: "the driver \(driver) has no zero-copy (\(error))"
     case .copy: "the driver \(driver) does not run the program (\(error))"
     case .generic: "the kernel does not run the program (\(error))"
+    }
+  }
+}
+
+/// The descriptors of a device.
+private struct OpenedDevice: ~Copyable, Sendable {
+  let queues: [XDPQueue]
+  let program: RedirectProgram
+  /// Learns that the device goes, and keeps it promiscuous.
+  let watch: Descriptor
+  /// An epoll of the sockets and of `watch`.
+  let wakeups: Descriptor
+
+  init(_ facts: DeviceFacts, _ mode: XDPMode, _ memory: XDPMemory) throws(Errno) {
+    var queues: [XDPQueue] = []
+    for number in 0..<facts.queueCount {
+      queues.append(
+        try XDPQueue(
+          device: facts.index, queue: UInt32(number), isZeroCopy: mode == .zeroCopy,
+          memory: memory))
+    }
+    let program = try RedirectProgram(
+      device: facts.index, sockets: queues.map { $0.socket.number }, isGeneric: mode == .generic)
+    let watch = try Self.own(clinux_xdp_watch(facts.index))
+    let wakeups = try Self.own(clinux_epoll_create())
+    try Self.listen(wakeups, to: watch)
+    for queue in queues { try Self.listen(wakeups, to: queue.socket) }
+    self.queues = queues
+    self.program = program
+    self.watch = watch
+    self.wakeups = wakeups
+  }
+
+  private static func own(_ number: Int32) throws(Errno) -> Descriptor {
+    guard number >= 0 else { throw .current }
+    return Descriptor(owning: number)
+  }
+
+  private static func listen(_ epoll: borrowing Descriptor, to other: borrowing Descriptor)
+    throws(Errno)
+  {
+    let operation = Int32(CLINUX_EPOLL_ADD)
+    let interest = Poller.Readiness.readable.rawValue
+    guard clinux_epoll_control(epoll.number, operation, other.number, interest, 0) == 0 else {
+      throw .current
     }
   }
 }

@@ -109,8 +109,8 @@ public final class XDPMemory {
   }
 
   /// The whole area, for registration.
-  @unsafe
-  var start: UnsafeMutableRawPointer { unsafe base }
+  // SAFETY: mapped as long as this object lives.
+  @unsafe var start: UnsafeMutableRawPointer { unsafe base }
 
   /// Which cell begins at an address; nil when it lies outside.
   @inline(__always)

@@ -47,7 +47,8 @@ struct TransferTests {
     #expect(isBack, "\(memory.freeCount) cells are free")
   }
 
-  @Test("what comes is what was sent, with its tags, in order", arguments: [XDPMode.copy, .generic])
+  @Test(
+    "what comes is what was sent, with its tags, in order", arguments: [XDPMode.copy, .generic])
   func receives(mode: XDPMode) throws {
     let (a, far) = (try open("a", [mode]), try far("a"))
     #expect(a.mode == mode && a.name == "xdp a" && a.offloads == [])
@@ -69,7 +70,8 @@ struct TransferTests {
   func sends(mode: XDPMode) throws {
     let (a, far) = (try open("a", [mode]), try far("a"))
     for tag in [VLANTag.none, VLANTag(vlan: 4_094)] {
-      for byteCount in [14, 60, 64, 577, 1_514] {
+      // A tagged frame with nothing after its type is dropped by the kernel of the receiver.
+      for byteCount in [16, 60, 64, 577, 1_514] {
         let frames = TestFrame.some(150, byteCount: byteCount, tag: tag, seed: UInt64(byteCount))
         network.send(frames, by: a)
         #expect(network.collect(far, atLeast: 150) == frames, "\(byteCount) bytes, \(tag)")

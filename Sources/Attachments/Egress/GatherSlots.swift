@@ -88,7 +88,8 @@ package struct GatherSlots: ~Copyable {
   /// All of a slot's pieces one after the other, into memory of at least their length.
   ///
   /// - Returns: the number of bytes, or nil when `destination` is too small.
-  package func gather(_ slot: Int, pieceCount: Int, into destination: UnsafeMutableRawBufferPointer) -> Int?
+  package func gather(_ slot: Int, pieceCount: Int, into destination: UnsafeMutableRawBufferPointer)
+    -> Int?
   {
     var at = 0
     for index in 0..<pieceCount {

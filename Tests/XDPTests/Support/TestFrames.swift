@@ -16,7 +16,9 @@ struct TestFrame: Hashable, CustomStringConvertible {
 
   /// Frame number `index`, all bytes from `random`.
   init(_ index: Int, byteCount: Int, tag: VLANTag = .none, _ random: inout SeededRandom) {
-    bytes = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, UInt8(index >> 8 & 0xFF), UInt8(index & 0xFF), 0x12, 0x34]
+    bytes = [
+      2, 0, 0, 0, 0, 2, 2, 0, 0, 0, UInt8(index >> 8 & 0xFF), UInt8(index & 0xFF), 0x12, 0x34,
+    ]
     while bytes.count < byteCount { bytes.append(UInt8(truncatingIfNeeded: random.next())) }
     self.tag = tag
   }
@@ -57,7 +59,9 @@ final class TestSwitch {
   }
 
   /// Sends frames that lie in the batch's own memory.
-  func send(_ frames: [TestFrame], by attachment: any Attachments.Attachment, offload: Offload = .none) {
+  func send(
+    _ frames: [TestFrame], by attachment: any Attachments.Attachment, offload: Offload = .none
+  ) {
     var rest = frames[...]
     while !rest.isEmpty {
       batch.removeAll()
@@ -75,7 +79,8 @@ final class TestSwitch {
   /// Receives one batch and sends it to each of these, with a tag instead of its own.
   @discardableResult
   func forward(
-    from source: any Attachments.Attachment, to targets: [(any Attachments.Attachment, VLANTag?)], limit: Int = 64
+    from source: any Attachments.Attachment, to targets: [(any Attachments.Attachment, VLANTag?)],
+    limit: Int = 64
   ) -> [TestFrame] {
     batch.removeAll()
     guard case .frames = source.receive(into: &batch, port: PortIndex(0), limit: limit) else {

@@ -104,7 +104,7 @@ let programs: [Target] = [
     "martlet-bench",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Model", "Planner", "Netlink",
-      "Attachments", "HTTP", "HostAgent", "Rig", "CAllocationCount",
+      "Attachments", "XDP", "HTTP", "HostAgent", "Rig", "CAllocationCount",
     ]),
 ]
 

@@ -18,7 +18,7 @@ enum SwitchCommand {
       --tap       makes this TAP in the namespace of that name; whoever uses it sets it up
       --port      attaches to this device (one end of a veth pair) as to a VM's, and sets it up
       --poll      adaptive, sleep or busy; this worker only sleeps, so that `sleep` is the default
-      --attach    how ports are attached: packet (default)
+      --attach    how ports are attached: packet (default), xdp, xdp-generic
     """
 
   /// A device in a namespace, as written on the command line.
@@ -49,15 +49,13 @@ enum SwitchCommand {
     let poll = try options.text("--poll") ?? "sleep"
     guard poll == "sleep" else { throw WrongUsage(text: "--poll: `\(poll)` is not one of sleep") }
     let kind = try options.text("--attach") ?? "packet"
-    guard kind == "packet" else {
-      throw WrongUsage(text: "--attach: `\(kind)` is not one of packet")
-    }
     try options.end()
     guard !places.isEmpty else {
       throw WrongUsage(text: "switch needs --tap or --port; martlet-bench switch --help says more")
     }
     let ending = try Ending()
-    let network = try BareSwitch(try places.map(attachment))
+    let opener = try PortOpener(kind)
+    let network = try BareSwitch(try places.map { try attachment($0, opener) })
     print("ready")
     fflush(nil)
     ending.wait()
@@ -65,13 +63,13 @@ enum SwitchCommand {
     return true
   }
 
-  private static func attachment(_ place: Place) throws -> any Attachment {
+  private static func attachment(_ place: Place, _ opener: PortOpener) throws -> any Attachment {
     let namespace = try NetworkNamespace.open(named: place.namespace)
     if place.isTap {
       return TapAttachment(try TapDevice.open(name: place.device, namespace: namespace))
     }
     try NetlinkSocket(in: namespace).setUp(.name(place.device))
-    return PacketAttachment(try PacketSocket(device: place.device, namespace: namespace))
+    return try opener.open(place.device, in: namespace)
   }
 }
 

@@ -86,7 +86,7 @@ let floors: [Target] = [
     "HostAgent",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Protocols", "Model",
-      "Attachments", "Netlink", "ConfigFile", "HTTP", "Planner", "QMP",
+      "Attachments", "XDP", "Netlink", "ConfigFile", "HTTP", "Planner", "QMP",
     ]),
   // F6
   module(
@@ -144,7 +144,7 @@ let suites: [Target] = [
     "HostAgentTests",
     [
       "Base", "Wire", "FrameMemory", "Linux", "Dataplane", "Protocols", "Model", "Netlink",
-      "ConfigFile", "HTTP", "Attachments", "HostAgent", "Rig", "martlet",
+      "ConfigFile", "HTTP", "Attachments", "XDP", "HostAgent", "Rig", "martlet",
     ]),
   tests(
     "PolicyTests",

@@ -183,6 +183,25 @@ int clinux_device_driver(int socket, const char *device, char *driver) {
   return 0;
 }
 
+int clinux_device_strips_tags(int socket, const char *device) {
+  struct ethtool_value value = {.cmd = ETHTOOL_GFLAGS};
+  if (ask_driver(socket, device, &value) < 0) return errno == EOPNOTSUPP ? 0 : -1;
+  return (value.data & ETH_FLAG_RXVLAN) != 0;
+}
+
+int clinux_device_strip_tags(int socket, const char *device, int strips) {
+  struct ethtool_value value = {.cmd = ETHTOOL_GFLAGS};
+  if (ask_driver(socket, device, &value) < 0) return -1;
+  value.cmd = ETHTOOL_SFLAGS;
+  value.data = strips ? value.data | ETH_FLAG_RXVLAN : value.data & ~(uint32_t)ETH_FLAG_RXVLAN;
+  if (ask_driver(socket, device, &value) < 0) return -1;
+  int result = clinux_device_strips_tags(socket, device);
+  if (result == strips) return 0;
+  // The driver cannot change it.
+  if (result >= 0) errno = EOPNOTSUPP;
+  return -1;
+}
+
 int clinux_device_segments(int socket, const char *device) {
   static const uint32_t commands[] = {ETHTOOL_GTSO, ETHTOOL_GGSO, ETHTOOL_GGRO};
   for (size_t index = 0; index < sizeof commands / sizeof *commands; index++) {

@@ -68,7 +68,9 @@ struct LabPlan: Sendable {
             first: End(
               namespace: name(host.name), device: nic.name,
               mtu: topology.mtu(ofNIC: nic.name, at: host.name), isBridgePort: false),
-            second: .port(port, name(nic.physicalSwitch))))
+            second: .port(
+              port, name(nic.physicalSwitch), mtu: topology.portMTU(ofNIC: nic.name, at: host.name))
+          ))
       }
     }
     for physical in topology.physicalSwitches {
@@ -111,8 +113,10 @@ struct LabPlan: Sendable {
 }
 
 extension LabPlan.End {
-  fileprivate static func port(_ device: String, _ namespace: String) -> Self {
-    Self(namespace: namespace, device: device, mtu: LabPlan.physicalMTU, isBridgePort: true)
+  fileprivate static func port(
+    _ device: String, _ namespace: String, mtu: Int = LabPlan.physicalMTU
+  ) -> Self {
+    Self(namespace: namespace, device: device, mtu: mtu, isBridgePort: true)
   }
 }
 
@@ -121,6 +125,14 @@ extension Topology {
   fileprivate func mtu(ofNIC nic: String, at host: String) -> Int {
     let users = switches(onHost: host).filter { $0.uplinks.contains { $0.nic == nic } }
     return users.map(\.mtu).max() ?? LabPlan.nicMTU
+  }
+
+  /// What the other end of a nic's cable must carry: anything, but a veth has no XDP program as long as its
+  /// other end could send frames larger than a page.
+  fileprivate func portMTU(ofNIC nic: String, at host: String) -> Int {
+    let users = switches(onHost: host).filter { $0.uplinks.contains { $0.nic == nic } }
+    let usesXDP = users.contains { $0.attachment == .xdp }
+    return usesXDP ? mtu(ofNIC: nic, at: host) : LabPlan.physicalMTU
   }
 }
 

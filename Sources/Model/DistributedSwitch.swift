@@ -12,11 +12,16 @@ public struct DistributedSwitch: Hashable, Sendable {
     public var host: String
     /// In the order of the file. An uplink that is not here has no nic on this host.
     public var uplinks: [UplinkBinding]
+    public var attachment: UplinkAttachment
     public var origin: Origin
 
-    public init(host: String, uplinks: [UplinkBinding] = [], origin: Origin = Origin()) {
+    public init(
+      host: String, uplinks: [UplinkBinding] = [], attachment: UplinkAttachment = .auto,
+      origin: Origin = Origin()
+    ) {
       self.host = host
       self.uplinks = uplinks
+      self.attachment = attachment
       self.origin = origin
     }
   }

@@ -21,6 +21,7 @@ public struct HostSwitch: Hashable, Sendable {
   public var uplinks: [UplinkBinding]
   /// All uplink slots of the switch, also those without a nic here.
   public var uplinkNames: [String]
+  public var attachment: UplinkAttachment
   public var policy: Policy
   public var portgroups: [PortGroup]
   public var settings: SwitchSettings
@@ -61,16 +62,17 @@ extension HostSwitch {
     }
     self.init(
       name: declared.name, kind: .distributed, host: member.host, mtu: declared.mtu,
-      uplinks: bound, uplinkNames: declared.uplinks, policy: declared.policy,
-      portgroups: declared.portgroups, settings: declared.settings, origin: declared.origin)
+      uplinks: bound, uplinkNames: declared.uplinks, attachment: member.attachment,
+      policy: declared.policy, portgroups: declared.portgroups, settings: declared.settings,
+      origin: declared.origin)
   }
 
   init(_ declared: StandardSwitch) {
     self.init(
       name: declared.name, kind: .standard, host: declared.host, mtu: declared.mtu,
       uplinks: declared.uplinks.map { UplinkBinding(uplink: $0, nic: $0) },
-      uplinkNames: declared.uplinks, policy: declared.policy, portgroups: declared.portgroups,
-      settings: declared.settings, origin: declared.origin)
+      uplinkNames: declared.uplinks, attachment: declared.attachment, policy: declared.policy,
+      portgroups: declared.portgroups, settings: declared.settings, origin: declared.origin)
   }
 }
 

@@ -14,6 +14,7 @@ public struct StandardSwitch: Hashable, Sendable {
   public var mtu: Int
   /// Names of nics of the host. Each is an uplink of the same name.
   public var uplinks: [String]
+  public var attachment: UplinkAttachment
   /// What port groups inherit.
   public var policy: Policy
   public var portgroups: [PortGroup]
@@ -22,13 +23,14 @@ public struct StandardSwitch: Hashable, Sendable {
 
   public init(
     host: String, name: String, mtu: Int = mtuDefault, uplinks: [String] = [],
-    policy: Policy = Policy(), portgroups: [PortGroup] = [],
+    attachment: UplinkAttachment = .auto, policy: Policy = Policy(), portgroups: [PortGroup] = [],
     settings: SwitchSettings = SwitchSettings(), origin: Origin = Origin()
   ) {
     self.host = host
     self.name = name
     self.mtu = mtu
     self.uplinks = uplinks
+    self.attachment = attachment
     self.policy = policy
     self.portgroups = portgroups
     self.settings = settings

@@ -55,6 +55,7 @@ extension DistributedSwitch.Member {
   fileprivate var value: JSONValue {
     var object: JSONObject = ["name": .string(host)]
     object.set("uplinks", pairs: uplinks.map { ($0.uplink, $0.nic) })
+    if attachment != .auto { object["attachment"] = .string(attachment.rawValue) }
     return .object(object)
   }
 }
@@ -64,6 +65,7 @@ extension StandardSwitch {
     var object: JSONObject = ["host": .string(host), "name": .string(name)]
     if mtu != Self.mtuDefault { object["mtu"] = .int(mtu) }
     object.set("uplinks", uplinks.map { .string($0) })
+    if attachment != .auto { object["attachment"] = .string(attachment.rawValue) }
     object.set("policy", policy.value)
     settings.add(to: &object)
     object.set("portgroups", portgroups.map { $0.value(on: .standard) })

@@ -64,7 +64,9 @@ struct Draft {
     plan.id = UInt32.max - UInt32(index.rawValue)
     parts.ports[index.index] = plan
     uplinks.append(
-      PlannedUplink(index: index, name: binding.uplink, nic: binding.nic, role: .unused))
+      PlannedUplink(
+        index: index, name: binding.uplink, nic: binding.nic, attachment: hostSwitch.attachment,
+        role: .unused))
   }
 
   // MARK: - Ports

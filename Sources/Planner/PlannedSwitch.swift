@@ -33,6 +33,7 @@ public struct PlannedUplink: Hashable, Sendable {
   public var index: PortIndex
   public var name: String
   public var nic: String
+  public var attachment: UplinkAttachment
   /// The best role that any port group or port gives it.
   public var role: UplinkStatus.Role
 }

@@ -16,6 +16,9 @@ struct DeviceFacts: Sendable {
   /// It makes or takes frames larger than one segment (TSO, GSO or GRO is on).
   let segments: Bool
 
+  /// Its other end is memory of this machine.
+  var isVeth: Bool { driver == "veth" }
+
   /// Asks the device.
   init(_ name: String) throws(Errno) {
     // SAFETY: the name is a C string for each call.
@@ -33,6 +36,15 @@ struct DeviceFacts: Sendable {
     self.queueCount = Int(queueCount)
     self.segments = segments == 1
     driver = Self.driver(of: name, socket.number) ?? "unknown"
+  }
+
+  /// The same, with an error for people.
+  static func asked(_ name: String) throws(Failure) -> DeviceFacts {
+    do throws(Errno) { return try DeviceFacts(name) } catch {
+      throw error.failure(
+        "cannot attach to device \(name) by AF_XDP",
+        remedy: "check its name with `ip link`, in the namespace of this host")
+    }
   }
 
   private static func driver(of name: String, _ socket: Int32) -> String? {

@@ -43,7 +43,7 @@ extension XDPAttachment {
     let delivery = deliveries[entry]
     let frame = batch[Int(delivery.frame)]
     if isDown { return fail(entry, .portDown, &deliveries, &result) }
-    if frame.offload != .none {
+    if frame.offload.needsChecksum || frame.offload.needsSegmentation {
       return sendFinished(batch, entry, by: queue, &deliveries, &result)
     }
     if frame.byteCount < 14 { return fail(entry, .runt, &deliveries, &result) }

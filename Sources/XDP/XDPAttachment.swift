@@ -2,9 +2,8 @@
 //
 // What comes lies in cells that are shared with the kernel, and is lent to the batch; what leaves by another
 // AF_XDP port of the same worker is sent from where it lies. Cheap for each frame, and nothing else: there
-// is no segmentation offload and no partial checksum, so bulk TCP costs what its frames cost. An end that
-// leaves checksums to the device (a veth, with `ethtool -K DEVICE tx on`) sends frames with wrong ones: the
-// kernel does not say here that they are unfinished.
+// is no segmentation offload, so bulk TCP costs what its frames cost, and no partial checksum: what leaves
+// is finished here, and what comes unfinished from a veth is recognised (PartialChecksum.swift).
 //
 // A frame is at most a cell less 256 bytes, so an MTU of 1,774; with cells of 4 KiB 3,822.
 //

@@ -6,6 +6,7 @@
 //   generic    the program runs in the kernel after the driver has made a socket buffer
 // Whatever is got, the reason why it is not better is kept for people.
 
+internal import Attachments
 public import Base
 internal import CLinux
 internal import Glibc
@@ -24,12 +25,14 @@ public struct XDPDevice: ~Copyable, Sendable {
   public struct Options: Hashable, Sendable {
     /// The ways that are allowed.
     public var modes = Set(XDPMode.allCases)
+    /// Generic mode on a veth, which loses VLAN tags that the other end keeps beside its frames.
+    public var losesTags = false
 
     public init() {}
   }
 
   /// How long a queue may be taken before that is an error.
-  private static let patienceNanoseconds: UInt64 = 1_000_000_000
+  private static let patienceNanoseconds: UInt64 = 500_000_000
 
   public let name: String
   public let mode: XDPMode
@@ -37,6 +40,8 @@ public struct XDPDevice: ~Copyable, Sendable {
   public let reason: String
   let memory: XDPMemory
   private let parts: OpenedDevice
+  /// A veth has none; see RedirectProgram.swift.
+  private let stripping: TagStripping?
 
   /// Opens every queue of a device; the memory must be the worker's.
   ///
@@ -45,11 +50,7 @@ public struct XDPDevice: ~Copyable, Sendable {
     _ name: String, namespace: NetworkNamespace? = nil, memory: XDPMemory,
     options: Options = Options()
   ) throws(Failure) {
-    guard let namespace else {
-      self = try XDPDevice(here: name, memory, options)
-      return
-    }
-    self = try namespace.run { () throws(Failure) in
+    self = try NetworkNamespace.run(in: namespace) { () throws(Failure) in
       try XDPDevice(here: name, memory, options)
     }
   }
@@ -61,13 +62,19 @@ public struct XDPDevice: ~Copyable, Sendable {
 
   private init(here name: String, _ memory: XDPMemory, _ options: Options) throws(Failure) {
     let facts = try Self.facts(of: name, memory)
+    let stripping = facts.isVeth ? nil : try TagStripping(switchedOffOn: name)
     var why: [String] = []
     for mode in XDPMode.allCases where options.modes.contains(mode) {
+      if mode == .generic, facts.isVeth, !options.losesTags {
+        why.append("in generic mode a veth would lose VLAN tags")
+        continue
+      }
       do throws(Errno) {
         parts = try Self.open(facts, mode, memory)
         self.name = name
         self.mode = mode
         self.memory = memory
+        self.stripping = stripping
         reason = why.joined(separator: "; ")
         return
       } catch {
@@ -82,11 +89,7 @@ public struct XDPDevice: ~Copyable, Sendable {
 
   private static func facts(of name: String, _ memory: XDPMemory) throws(Failure) -> DeviceFacts {
     let what = "cannot attach to device \(name) by AF_XDP"
-    let facts: DeviceFacts
-    do throws(Errno) { facts = try DeviceFacts(name) } catch {
-      throw error.failure(
-        what, remedy: "check its name with `ip link`, in the namespace of this host")
-    }
+    let facts = try DeviceFacts.asked(name)
     let frameBytes = facts.mtu + XDPAttachment.headerBytes
     if frameBytes > memory.largestFrameBytes {
       throw Failure(
@@ -117,7 +120,7 @@ public struct XDPDevice: ~Copyable, Sendable {
         return true
       } catch {
         problem = error
-        return error.rawValue != EBUSY
+        return error.rawValue != EBUSY || RedirectProgram.isForeign(on: facts.index)
       }
     }
     guard let result = opened.take() else { throw problem }
@@ -164,7 +167,9 @@ public struct XDPDevice: ~Copyable, Sendable {
   private static func sentence(_ mode: XDPMode, _ driver: String, _ error: Errno) -> String {
     switch mode {
     case .zeroCopy: "the driver \(driver) has no zero-copy (\(error))"
-    case .copy: "the driver \(driver) does not run the program (\(error))"
+    case .copy:
+      "the driver \(driver) does not run the program (\(error)"
+        + (error.rawValue == ERANGE ? ": its MTU, or that of its other end, is too large)" : ")")
     case .generic: "the kernel does not run the program (\(error))"
     }
   }
@@ -184,11 +189,12 @@ private struct OpenedDevice: ~Copyable, Sendable {
     for number in 0..<facts.queueCount {
       queues.append(
         try XDPQueue(
-          device: facts.index, queue: UInt32(number), isZeroCopy: mode == .zeroCopy,
-          memory: memory))
+          device: facts, queue: UInt32(number), isZeroCopy: mode == .zeroCopy,
+          notesTags: facts.isVeth && mode != .generic, memory: memory))
     }
     let program = try RedirectProgram(
-      device: facts.index, sockets: queues.map { $0.socket.number }, isGeneric: mode == .generic)
+      device: facts.index, sockets: queues.map { $0.socket.number }, isGeneric: mode == .generic,
+      tellsTags: facts.isVeth && mode != .generic)
     let watch = try Self.own(clinux_xdp_watch(facts.index))
     let wakeups = try Self.own(clinux_epoll_create())
     try Self.listen(wakeups, to: watch)

@@ -38,6 +38,9 @@ public final class XDPMemory {
     public var queues = 64
 
     public init() {}
+
+    /// The largest MTU of a device: a frame and its tag fit into a cell.
+    public var largestMTU: Int { cellBytes - headroomBytes - XDPAttachment.headerBytes }
   }
 
   /// What the kernel leaves before a frame.

@@ -1,10 +1,12 @@
 // The receiving half of a queue: cells out to the kernel, cells with frames back from it.
 
+internal import Base
 internal import CLinux
 internal import CXDP
 internal import FrameMemory
 internal import Glibc
 internal import Linux
+internal import Wire
 
 extension XDPQueue {
   /// Gives the kernel cells until it has its share, as far as there are free ones.
@@ -57,11 +59,49 @@ extension XDPQueue {
       unsafe batch.appendLent(
         Frame(offset: UInt32(truncatingIfNeeded: offset), byteCount: byteCount, ingress: port),
         at: memory.address(of: cell), cellBytes: memory.limits.cellBytes)
+      // SAFETY: the note ends where the frame begins.
+      if notesTags { unsafe takeNote(at: memory.address(of: cell) + offset, slot, of: &batch) }
       batch.takeOutTag(of: slot)
+      if isFromMemory { markUnfinished(slot, of: &batch) }
     }
     unsafe xsk_ring_cons__release(&rings.pointee.receive, count)
     unsafe rings.pointee.fillCount -= Int(count)
     return Int(count)
+  }
+
+  /// Notes a customer tag beside the frame; puts any other back into the bytes.
+  ///
+  /// - Unsafe: the program has left its note before `start`, where the frame begins.
+  @unsafe
+  private func takeNote(
+    at start: UnsafeMutableRawPointer, _ slot: Int, of batch: inout FrameBatch
+  ) {
+    // SAFETY: eight bytes of the cell's headroom.
+    let note = unsafe (start - MemoryLayout<cxdp_note>.size).load(as: cxdp_note.self)
+    guard note.result == 0, batch[slot].byteCount >= 14 else { return }
+    var frame = batch[slot]
+    if UInt16(bigEndian: note.protocol) == VLANTag.etherType {
+      frame.tag = VLANTag(controlInformation: note.control_information)
+      batch[slot] = frame
+      return
+    }
+    let addresses = (batch.bytes(of: slot).big48(0), batch.bytes(of: slot).big48(6))
+    frame.offset -= UInt32(VLANTag.byteCount)
+    frame.byteCount += UInt32(VLANTag.byteCount)
+    batch[slot] = frame
+    var bytes = batch.mutableBytes(of: slot)
+    bytes.setBig48(addresses.0, at: 0)
+    bytes.setBig48(addresses.1, at: 6)
+    bytes.setBig16(UInt16(bigEndian: note.protocol), at: 12)
+    bytes.setBig16(note.control_information, at: 14)
+  }
+
+  private func markUnfinished(_ slot: Int, of batch: inout FrameBatch) {
+    let offload = Offload.ofUnfinished(batch.bytes(of: slot))
+    guard offload.needsChecksum else { return }
+    var frame = batch[slot]
+    frame.offload = offload
+    batch[slot] = frame
   }
 
   /// Frames that came for this queue and were dropped, ever.

@@ -30,6 +30,10 @@ final class XDPQueue {
   /// ask it to.
   let isZeroCopy: Bool
   let held: HeldCells
+  /// Checksums may be unfinished, and nobody says so; see PartialChecksum.swift.
+  let isFromMemory: Bool
+  /// Before each frame lies what the program found out about its tag.
+  let notesTags: Bool
   private let mappings: UnsafeMutablePointer<clinux_xdp_ring>
   /// In memory of their own: a field of a class is guarded against overlapping access, each time.
   let rings: UnsafeMutablePointer<RingSet>
@@ -37,9 +41,9 @@ final class XDPQueue {
   let senders: UnsafeMutablePointer<Int32>
 
   /// Opens a socket and binds it to queue `number` of a device in the calling thread's namespace.
-  init(device index: Int32, queue number: UInt32, isZeroCopy: Bool, memory: XDPMemory)
-    throws(Errno)
-  {
+  init(
+    device: DeviceFacts, queue number: UInt32, isZeroCopy: Bool, notesTags: Bool, memory: XDPMemory
+  ) throws(Errno) {
     let limits = memory.limits
     let descriptor = clinux_xdp_open()
     guard descriptor >= 0 else { throw .current }
@@ -61,7 +65,7 @@ final class XDPQueue {
     }
     guard
       clinux_xdp_set_budget(descriptor, UInt32(limits.ringEntries / 2), Self.sendBufferBytes) == 0,
-      clinux_xdp_bind(descriptor, index, number, isZeroCopy ? 1 : 0) == 0,
+      clinux_xdp_bind(descriptor, device.index, number, isZeroCopy ? 1 : 0) == 0,
       memory.admitQueue()
     else {
       let error = Errno.current
@@ -72,6 +76,8 @@ final class XDPQueue {
     self.socket = socket
     self.memory = memory
     self.isZeroCopy = isZeroCopy
+    self.notesTags = notesTags
+    isFromMemory = device.isVeth
     held = HeldCells(capacity: limits.cellCount)
     unsafe self.mappings = mappings
     // SAFETY: one value, and one number for each entry; initialised here and freed in `deinit`.

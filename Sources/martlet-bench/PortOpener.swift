@@ -33,7 +33,7 @@ struct PortOpener {
       return PacketAttachment(try PacketSocket(device: device, namespace: namespace))
     }
     var options = XDPDevice.Options()
-    if kind == .xdpGeneric { options.modes = [.generic] }
+    if kind == .xdpGeneric { (options.modes, options.losesTags) = ([.generic], true) }
     let opened = try XDPDevice(device, namespace: namespace, memory: memory, options: options)
     return XDPAttachment(opened)
   }

@@ -92,6 +92,7 @@ enum InspectCommands {
       Column("BEACON") { $0.beacon?.rawValue },
       Column("MBPSIN") { $0.loadInMbps.map(InspectCommands.tenths) },
       Column("MBPSOUT") { $0.loadOutMbps.map(InspectCommands.tenths) },
+      Column("ATTACHED") { $0.attachment?.rawValue },
     ],
     keyWords: "the name of an uplink or of its nic", keys: { [$0.name, $0.nic] },
     hosts: { [$0.host] }, switches: { [$0.switch] },

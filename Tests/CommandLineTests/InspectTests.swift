@@ -180,12 +180,15 @@ import Wire
     rows.uplinks[0].beacon = .shotgun
     rows.uplinks[0].loadInMbps = 12.349
     rows.uplinks[0].drops = ["uplinkDown": 5]
+    rows.uplinks[0].attachment = .xdp
+    rows.uplinks[0].attachmentReason = "asked for; copy"
     try runtime.start(lab: "quickstart", rows)
     let list = try runtime.run("uplink list")
-    #expect(list.cells[0].suffix(3) == ["BEACON", "MBPSIN", "MBPSOUT"])
-    #expect(list.cells[1].suffix(4) == ["5", "shotgun", "12.3", "-"])
+    #expect(list.cells[0].suffix(4) == ["BEACON", "MBPSIN", "MBPSOUT", "ATTACHED"])
+    #expect(list.cells[1].suffix(5) == ["5", "shotgun", "12.3", "-", "xdp"])
     let show = try runtime.run("uplink show uplink1")
     #expect(show.cells.contains(["beacon", "shotgun"]))
+    #expect(show.lines.contains { $0.hasPrefix("attachmentReason") && $0.hasSuffix("; copy") })
     #expect(show.cells.contains(["uplinkDown", "5"]))
     #expect(show.cells.contains(["packetsOut", "0", "0", "0", "0", "0"]))
     #expect(show.cells.contains(["bytesIn", "0", "0", "0", "-", "-"]))

@@ -88,6 +88,7 @@ struct TopologyMaker {
         guard let nic = free[host.name]?.popLast() else { continue }
         member.uplinks.append(UplinkBinding(uplink: uplink, nic: nic))
       }
+      if chance() { member.attachment = one(of: [.auto, .packet]) }
       members.append(member)
     }
     let settings = settings()
@@ -106,8 +107,10 @@ struct TopologyMaker {
     let settings = settings()
     let style = PolicyStyle(uplinks: uplinks, &self)
     styles[[host, name]] = style
+    let mtu = chance() ? 1500 : count(1280...9000)
     return StandardSwitch(
-      host: host, name: name, mtu: chance() ? 1500 : count(1280...9000), uplinks: uplinks,
+      host: host, name: name, mtu: mtu, uplinks: uplinks,
+      attachment: mtu <= UplinkAttachment.largestXDPMTU ? one(of: [.auto, .xdp]) : .packet,
       policy: policy(style), portgroups: portgroups("net", .standard, style, settings),
       settings: settings)
   }

@@ -64,7 +64,8 @@ private let mac = MACAddress(rawValue: 0x0050_5600_0001)
     #expect(
       try keys(uplink) == [
         "name", "nic", "host", "switch", "link", "role", "state", "speedMbps", "counters", "drops",
-        "offload", "beacon", "loadInMbps", "loadOutMbps",
+        "offload", "beacon", "loadInMbps", "loadOutMbps", "attachment",
+        "attachmentReason",
       ])
     let item = SwitchStatus(
       name: "dvs1", kind: .distributed, hosts: ["host1"], mtu: 1500, uplinks: ["uplink1"],

@@ -29,6 +29,7 @@ struct LifeTests {
   {
     var options = XDPDevice.Options()
     options.modes = modes
+    options.losesTags = modes == [.generic]
     let attachment = XDPAttachment(
       try XDPDevice(name, namespace: space.handle, memory: memory, options: options))
     #expect(attachment.prepareToSleep())

@@ -27,6 +27,7 @@ struct TransferTests {
   {
     var options = XDPDevice.Options()
     options.modes = modes
+    options.losesTags = modes == [.generic]
     let attachment = XDPAttachment(
       try XDPDevice(name, namespace: space.handle, memory: memory, options: options))
     #expect(attachment.prepareToSleep())
@@ -173,25 +174,64 @@ struct TransferTests {
   @Test("work left to offloads is done before a frame leaves")
   func finishes() throws {
     let (a, far) = (try open("a"), try far("a"))
-    // UDP over IPv4 with the sum of the pseudo-header in its checksum field.
-    var bytes: [UInt8] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0]
-    bytes += [0x45, 0, 0, 36, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 9, 8, 1, 10, 9, 8, 2]
-    bytes += [0, 1, 0, 2, 0, 16, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
-    let pseudo = 0x0A09 &+ 0x0801 &+ 0x0A09 &+ 0x0802 &+ 17 &+ 16
-    bytes.replaceSubrange(40..<42, with: [UInt8(pseudo >> 8), UInt8(pseudo & 0xFF)])
-    let offload = Offload(
-      flags: Offload.needsChecksumFlag, checksumStart: 34, checksumOffset: 6)
-    network.send([TestFrame(bytes: bytes, tag: VLANTag(vlan: 9))], by: a, offload: offload)
-    var sum = 0
-    bytes[40...41] = [0, 0]
-    for index in stride(from: 34, to: bytes.count, by: 2) {
-      sum += Int(bytes[index]) << 8 | Int(bytes[index + 1])
-    }
-    sum += pseudo
-    sum = ~((sum & 0xFFFF) + sum >> 16) & 0xFFFF
-    bytes.replaceSubrange(40..<42, with: [UInt8(sum >> 8), UInt8(sum & 0xFF)])
-    #expect(network.collect(far, atLeast: 1) == [TestFrame(bytes: bytes, tag: VLANTag(vlan: 9))])
+    let (frame, tag) = (TestFrame.udp4, VLANTag(vlan: 9))
+    network.send([frame.unfinished.tagged(tag)], by: a, offload: frame.offload)
+    #expect(network.collect(far, atLeast: 1) == [frame.whole.tagged(tag)])
     #expect(a.offloadCounters.checksumDone == 1)
     expectCellsBack([a])
+  }
+
+  @Test("a checksum that a veth leaves unfinished is recognised, and finished on the way out")
+  func recognises() throws {
+    let (a, b) = (try open("a"), try open("b"))
+    let (farA, farB) = (try far("a"), try far("b"))
+    for frame in [TestFrame.udp4, TestFrame.udp6] {
+      for tag in [VLANTag.none, VLANTag(vlan: 12)] {
+        let unfinished = frame.unfinished.tagged(tag)
+        network.send([unfinished], by: farA, offload: frame.offload)
+        network.send([frame.whole.tagged(tag)], by: farA)
+        var passed: [TestFrame] = []
+        _ = becomesTrue {
+          passed += network.forward(from: a, to: [(b, nil)])
+          return passed.count == 2
+        }
+        #expect(passed == [unfinished, frame.whole.tagged(tag)])
+        let arrived = network.collect(farB, atLeast: 2)
+        #expect(arrived == [frame.whole.tagged(tag), frame.whole.tagged(tag)])
+      }
+    }
+    #expect(b.offloadCounters.checksumDone == 4)
+    expectCellsBack([a, b])
+  }
+
+  @Test("a tag that the kernel keeps beside a frame is not lost")
+  func hearsKeptTags() throws {
+    // A bridge takes tags out of what it forwards, and hands them to a veth beside the frame.
+    try space.run(
+      """
+      ip link add name br0 type bridge; ip link set dev br0 up
+      ip link set dev ap master br0; ip link set dev bp master br0
+      ip link set dev bp type bridge_slave learning off
+      """)
+    let a = try open("a")
+    let far = PacketAttachment(try PacketSocket(device: "b", namespace: space.handle))
+    #expect(try becomesTrue { try space.run("bridge link show").components("forwarding") == 2 })
+    for tag in [VLANTag(vlan: 10), .none, VLANTag(controlInformation: 0xF123)] {
+      let frames = TestFrame.some(70, byteCount: 100, tag: tag)
+      network.send(frames, by: far)
+      #expect(network.collect(a, atLeast: 70) == frames)
+    }
+    // A service tag is one of the bytes.
+    var frame = TestFrame.some(1)[0]
+    frame.bytes.insert(contentsOf: [0x88, 0xA8, 0, 7], at: 12)
+    network.send([frame], by: far)
+    #expect(network.collect(a, atLeast: 1) == [frame])
+    expectCellsBack([a])
+  }
+}
+
+extension String {
+  fileprivate func components(_ word: String) -> Int {
+    split(whereSeparator: \.isWhitespace).count { $0 == word }
   }
 }

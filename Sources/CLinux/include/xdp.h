@@ -60,5 +60,8 @@ int clinux_device_mtu(int socket, const char *device);
 int clinux_device_queues(int socket, const char *device);
 // At least CLINUX_DRIVER_NAME_BYTES at `driver`.
 int clinux_device_driver(int socket, const char *device, char *driver);
+// Whether it takes VLAN tags out of the frames that it receives, and has it do so or not.
+int clinux_device_strips_tags(int socket, const char *device);
+int clinux_device_strip_tags(int socket, const char *device, int strips);
 // Whether it makes or takes frames larger than a segment: TSO, GSO or GRO is on.
 int clinux_device_segments(int socket, const char *device);

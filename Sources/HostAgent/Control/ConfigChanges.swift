@@ -52,6 +52,14 @@ enum ConfigChanges {
     for uplink in new.uplinks where !old.uplinks.contains(where: { $0.matches(uplink) }) {
       lines.append("switch \(new.name): uplink \(uplink.name) on \(uplink.nic) added")
     }
+    for uplink in new.uplinks {
+      guard let known = old.uplinks.first(where: { $0.matches(uplink) }),
+        known.attachment != uplink.attachment
+      else { continue }
+      lines.append(
+        "switch \(new.name): uplink \(uplink.name) attachment \(known.attachment) -> "
+          + "\(uplink.attachment)")
+    }
     for uplink in old.uplinks where !new.uplinks.contains(where: { $0.matches(uplink) }) {
       lines.append("switch \(new.name): uplink \(uplink.name) on \(uplink.nic) removed")
     }

@@ -148,8 +148,11 @@ extension ControlState {
       }
     }
     for uplink in planned.uplinks {
-      let stays = next?.uplinks.contains { $0.index == uplink.index && $0.nic == uplink.nic }
-      if stays != true { detachUplink(uplink, of: name) }
+      let stays = next?.uplinks.contains { $0.hasSameAttachment(as: uplink) }
+      // Cells of one size cannot hold the frames of another MTU.
+      let isResized =
+        next?.hostSwitch.mtu != planned.hostSwitch.mtu && uplinkNotes[uplink.nic]?.kind == .xdp
+      if stays != true || isResized { detachUplink(uplink, of: name) }
     }
   }
 
@@ -218,10 +221,12 @@ extension ControlState {
     }.value
   }
 
-  func detachUplink(_ uplink: PlannedUplink, of name: String) {
-    worker.perform { state in
+  mutating func detachUplink(_ uplink: PlannedUplink, of name: String) {
+    uplinkNotes[uplink.nic] = nil
+    // It closes here: that of AF_XDP takes milliseconds, in which the worker has other ports.
+    _ = worker.perform { state in
       state.unwatch(uplink.index, of: name)
-      _ = state.detach(uplink.index, of: name, now: MonotonicClock.now())
+      return Handover(state.detach(uplink.index, of: name, now: MonotonicClock.now()))
     }
   }
 

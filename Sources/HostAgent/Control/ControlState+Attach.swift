@@ -49,15 +49,17 @@ extension ControlState {
   private mutating func attach(_ uplink: PlannedUplink, of planned: PlannedSwitch) {
     do throws(Failure) {
       let name = planned.name
-      let socket = try UplinkPorts.open(uplink.nic, mtu: planned.hostSwitch.mtu)
+      let opened = try uplinkPorts.open(
+        uplink.nic, mtu: planned.hostSwitch.mtu, choice: uplink.attachment)
       let watch = Handover(
         try UplinkWatch(nic: uplink.nic, switchName: name, port: uplink.index))
-      give(socket, to: uplink.index, of: name)
+      give(opened.attachment, to: uplink.index, of: name)
       // Asked after the monitor listens: what changes from here on is an event.
       let isUp = try DeviceControl.hasLink(uplink.nic)
       worker.perform { $0.watch(watch.value, isUp: isUp, now: MonotonicClock.now()) }
       tellSpeeds { $0 == uplink.nic }
       problems[uplink.nic] = nil
+      uplinkNotes[uplink.nic] = opened.note
     } catch { note(error, as: uplink.nic) }
   }
 

@@ -131,6 +131,9 @@ extension ControlState {
         status.beacon = UplinkStatus.Beacon(numbers)
         status.loadInMbps = Double(numbers.loadIn) / 1e6
         status.loadOutMbps = Double(numbers.loadOut) / 1e6
+        let note = numbers.isAttached ? uplinkNotes[uplink.nic] : nil
+        status.attachment = note?.kind
+        status.attachmentReason = note?.reason ?? problems[uplink.nic]
         return status
       }
     }

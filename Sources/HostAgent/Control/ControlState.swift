@@ -13,6 +13,9 @@ struct ControlState: ~Copyable {
   let worker: Worker
   let startedAt: MonotonicTime
   var taps: TapPorts
+  var uplinkPorts = UplinkPorts()
+  /// How the nics of uplinks are attached, by their names.
+  var uplinkNotes: [String: UplinkNote] = [:]
   var guests: GuestWatch
   var topology = Topology(name: "")
   /// Counts configurations that were applied, from 1.
@@ -52,6 +55,13 @@ struct UplinkSlot: Hashable, Sendable {
 
 extension PlannedSwitch {
   var name: String { hostSwitch.name }
+}
+
+extension PlannedUplink {
+  /// Whether the same attachment can serve another plan's uplink.
+  func hasSameAttachment(as other: PlannedUplink) -> Bool {
+    index == other.index && nic == other.nic && attachment == other.attachment
+  }
 }
 
 extension PlannedPort {

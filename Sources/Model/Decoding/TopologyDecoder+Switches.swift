@@ -25,24 +25,29 @@ extension TopologyDecoder {
 
   private func member(_ node: ConfigNode, of owner: String) -> DistributedSwitch.Member {
     let reader = MappingReader(
-      node, subject: "\(subject("host", node)) of \(owner)", keys: ["name", "uplinks"], log: log)
+      node, subject: "\(subject("host", node)) of \(owner)",
+      keys: ["name", "uplinks", "attachment"],
+      log: log)
     return DistributedSwitch.Member(
       host: reader.requiredName("name"),
       uplinks: reader.pairs("uplinks", limit: TopologyLimit.uplinksOfASwitch).map {
         UplinkBinding(uplink: $0.key, nic: $0.value)
       },
+      attachment: reader.choice("attachment") ?? .auto,
       origin: Origin(node))
   }
 
   func standardSwitch(_ node: ConfigNode) -> StandardSwitch {
     let reader = MappingReader(
       node, subject: subject("standard switch", node),
-      keys: ["host", "name", "mtu", "uplinks", "policy"] + Self.settingsKeys + ["portgroups"],
+      keys: ["host", "name", "mtu", "uplinks", "attachment", "policy"] + Self.settingsKeys
+        + ["portgroups"],
       log: log)
     return StandardSwitch(
       host: reader.requiredName("host"), name: reader.requiredName("name"),
       mtu: reader.integer("mtu", in: StandardSwitch.mtuRange) ?? StandardSwitch.mtuDefault,
       uplinks: reader.names("uplinks", limit: TopologyLimit.uplinksOfASwitch) ?? [],
+      attachment: reader.choice("attachment") ?? .auto,
       policy: policy(reader),
       portgroups: reader.list("portgroups", limit: TopologyLimit.portgroupsOfASwitch).map {
         portgroup($0, of: .standard)

@@ -51,6 +51,10 @@ public struct UplinkStatus: Hashable, Codable, Sendable {
   /// The mean over the last interval, in megabits per second, into the switch.
   public var loadInMbps: Double?
   public var loadOutMbps: Double?
+  /// How the nic is attached, `packet` or `xdp`; nothing when it is not.
+  public var attachment: UplinkAttachment?
+  /// Why it is attached so, or why it is not; a sentence for people.
+  public var attachmentReason: String?
 
   public init(
     name: String, nic: String, host: String, switch: String, link: Link, role: Role, state: State,

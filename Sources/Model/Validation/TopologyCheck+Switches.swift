@@ -30,6 +30,8 @@ extension TopologyCheck {
   private func check(
     _ member: DistributedSwitch.Member, of declared: DistributedSwitch, _ subject: String
   ) {
+    check(
+      member.attachment, mtu: declared.mtu, subject, at: member.origin.location(of: "attachment"))
     let bindings = member.origin["uplinks"]
     let uplinks = KnownNames(declared.uplinks, declaredIn: declared.origin, "uplinks")
     let nics = nics(ofHost: member.host)
@@ -57,6 +59,9 @@ extension TopologyCheck {
     check(
       declared.host, isOneOf: hosts, "host", subject,
       at: declared.origin.location(of: "host"))
+    check(
+      declared.attachment, mtu: declared.mtu, subject,
+      at: declared.origin.location(of: "attachment"))
     let nics = nics(ofHost: declared.host)
     checkUplinks(declared.uplinks, subject, declared.origin) { name, location in
       if let nics { check(name, isOneOf: nics, "nic", subject, at: location) }
@@ -65,6 +70,16 @@ extension TopologyCheck {
     check(declared.policy, uplinks: uplinks, "policy of \(subject)")
     check(declared.portgroups, uplinks: uplinks, beside: declared.uplinkPortgroup)
     checkSettings(of: HostSwitch(declared))
+  }
+
+  private func check(
+    _ attachment: UplinkAttachment, mtu: Int, _ subject: String, at location: SourceLocation?
+  ) {
+    let limit = UplinkAttachment.largestXDPMTU
+    guard attachment == .xdp, mtu > limit else { return }
+    log.add(
+      subject, "`attachment: xdp` carries frames for an MTU of at most \(limit), not \(mtu)",
+      remedy: "write `attachment: packet`, or a smaller `mtu`", at: location)
   }
 
   private func nics(ofHost name: String) -> KnownNames? {

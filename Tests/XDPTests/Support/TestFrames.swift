@@ -36,6 +36,47 @@ struct TestFrame: Hashable, CustomStringConvertible {
   }
 }
 
+/// A UDP packet as its sender leaves it to a device, and as it is on a wire.
+struct UnfinishedFrame {
+  var unfinished: TestFrame
+  var whole: TestFrame
+  var offload: Offload
+
+  /// `words` are what the sum of the pseudo-header has; the UDP header begins at `start`.
+  init(_ bytes: [UInt8], start: Int, words: [Int]) {
+    let field = start + 6
+    func sum(_ words: [Int]) -> Int { words.reduce(0) { ($0 + $1) % 0xFFFF } }
+    func with(_ value: Int) -> TestFrame {
+      var bytes = bytes
+      bytes.replaceSubrange(field..<field + 2, with: [UInt8(value >> 8), UInt8(value & 0xFF)])
+      return TestFrame(bytes: bytes, tag: .none)
+    }
+    let data = stride(from: start, to: bytes.count, by: 2).map {
+      Int(bytes[$0]) << 8 | Int(bytes[$0 + 1])
+    }
+    unfinished = with(sum(words))
+    whole = with(0xFFFF - sum(words + data))
+    offload = Offload(
+      flags: Offload.needsChecksumFlag, checksumStart: UInt16(start), checksumOffset: 6)
+  }
+}
+
+extension TestFrame {
+  private static let addresses: [UInt8] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]
+  private static let udp: [UInt8] = [0, 1, 0, 2, 0, 16, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
+
+  static let udp4 = UnfinishedFrame(
+    addresses + [8, 0, 0x45, 0, 0, 36, 0, 0, 0x40, 0, 64, 17, 0x14, 0x97]
+      + [10, 9, 8, 1, 10, 9, 8, 2] + udp,
+    start: 34, words: [0x0A09, 0x0801, 0x0A09, 0x0802, 17, 16])
+
+  static let udp6 = UnfinishedFrame(
+    addresses + [0x86, 0xDD, 0x60, 0, 0, 0, 0, 16, 17, 64]
+      + [0xFD] + [UInt8](repeating: 0, count: 14) + [1] + [0xFD]
+      + [UInt8](repeating: 0, count: 14) + [2] + udp,
+    start: 54, words: [0xFD00, 1, 0xFD00, 2, 17, 16])
+}
+
 /// A batch, a list, and attachments by port number.
 final class TestSwitch {
   static let portCount = 8

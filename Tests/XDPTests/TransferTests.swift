@@ -219,15 +219,18 @@ struct TransferTests {
     for tag in [VLANTag(vlan: 10), .none, VLANTag(controlInformation: 0xF123)] {
       let frames = TestFrame.some(70, byteCount: 100, tag: tag)
       network.send(frames, by: far)
-      #expect(network.collect(a, atLeast: 70) == frames)
+      #expect(network.collect(a, atLeast: 70).filter(isOurs) == frames)
     }
     // A service tag is one of the bytes.
     var frame = TestFrame.some(1)[0]
     frame.bytes.insert(contentsOf: [0x88, 0xA8, 0, 7], at: 12)
     network.send([frame], by: far)
-    #expect(network.collect(a, atLeast: 1) == [frame])
+    #expect(network.collect(a, atLeast: 1).filter(isOurs) == [frame])
     expectCellsBack([a])
   }
+
+  /// Not one of the bridge's own, which wants to know about multicast.
+  private func isOurs(_ frame: TestFrame) -> Bool { frame.bytes[..<6] == [2, 0, 0, 0, 0, 2] }
 }
 
 extension String {

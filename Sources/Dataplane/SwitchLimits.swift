@@ -35,7 +35,8 @@ public struct SwitchLimits: Equatable, Sendable {
 
   /// The memory of a switch with these limits, term by term, in bytes.
   public var memoryBytes: Int {
-    let portState = ports * MemoryLayout<PortState>.stride
+    let portState =
+      ports * (MemoryLayout<PortState>.stride + MemoryLayout<PortLine>.stride)
     let portCounters = ports * MemoryLayout<PortCounters>.stride
     let macTable = MACTable.memoryBytes(capacity: macEntries, portCapacity: ports)
     let addresses = ports * seenAddressesPerPort * MemoryLayout<SeenAddress>.stride

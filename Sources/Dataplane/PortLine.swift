@@ -13,9 +13,9 @@ internal import Wire
 /// The sum of a port's plan and state for ordinary frames, and what they count.
 ///
 /// - Shape: 64 bytes, from the start of a cache line.
-struct PortLine: Sendable, BitwiseCopyable {
+struct PortLine: Equatable, Sendable, BitwiseCopyable {
   /// What becomes of a frame whose source is not the expected one.
-  enum OtherSources: UInt8, BitwiseCopyable {
+  enum OtherSources: UInt8, Sendable, BitwiseCopyable {
     /// Somebody must look at it.
     case judged
     /// It may be sent.
@@ -55,27 +55,32 @@ extension Switch {
     let state = states[port.index]
     let takesOrdinary =
       policy.kind == .vm && policy.vlanMode != .trunk && policy.isOpen && state.isAttached
-    lines[port.index].largestBytes = takesOrdinary ? UInt32(clamping: plan.mtu + 14) : 0
+    var line = lines[port.index]
+    line.largestBytes = takesOrdinary ? UInt32(clamping: plan.mtu + 14) : 0
     let lookupVLAN = plan.lookupVLAN(of: policy.vlan)
-    lines[port.index].keyVLAN = MACKey(.zero, vlan: lookupVLAN).rawValue
-    lines[port.index].sourceKey =
+    line.keyVLAN = MACKey(.zero, vlan: lookupVLAN).rawValue
+    line.sourceKey =
       state.expectedSource.isMulticast || state.expectedSource == .zero
       ? 0 : MACKey(state.expectedSource, vlan: lookupVLAN).rawValue
-    lines[port.index].tag = VLANTag(vlan: policy.vlan)
+    line.tag = VLANTag(vlan: policy.vlan)
     let rules = policy.ingressRules
     let isScreened = rules != 0 && plan.ruleSets[Int(rules) - 1].isScreened
-    lines[port.index].screenedRules = isScreened ? rules : 0
-    lines[port.index].hasIngressRules = rules != 0
-    lines[port.index].hasIngressShape = policy.ingressShape != 0
-    lines[port.index].otherSources =
+    line.screenedRules = isScreened ? rules : 0
+    line.hasIngressRules = rules != 0
+    line.hasIngressShape = policy.ingressShape != 0
+    line.otherSources =
       !policy.allowsForgedTransmits ? .judged : policy.learnsMACs ? .learned : .passed
-    lines[port.index].isPlainEgress =
+    line.isPlainEgress =
       policy.kind != .absent && policy.isPlainEgress && state.isOpen && !plan.hasPrivateVLANs
-    lines[port.index].isTrunk = policy.vlanMode == .trunk
+    line.isTrunk = policy.vlanMode == .trunk
+    guard line != lines[port.index] else { return }
+    lines[port.index] = line
+    generation &+= 1
   }
 
   /// The same for all ports.
   mutating func settleLines() {
+    generation &+= 1
     for index in lines.indices { settleLine(PortIndex(index)) }
   }
 

@@ -124,6 +124,7 @@ extension Switch {
 
   /// Lists the ports that see everything: most switches have none, and frames pay nothing for it.
   mutating func listPromiscuous() {
+    generation &+= 1
     promiscuousCount = 0
     for index in plan.ports.indices
     where plan.ports[index].kind == .vm && states[index].isPromiscuous {

@@ -34,6 +34,9 @@ public struct Switch: ~Copyable, Sendable {
   var states: FixedArray<PortState>
   /// What ordinary frames read and write of a port.
   var lines: FixedArray<PortLine>
+  /// Verdicts of the flows of this second, and what makes them void: each change of plan or port.
+  var verdicts: VerdictCache
+  var generation: UInt32 = 1
   var counters: FixedArray<PortCounters>
   var sums = ConservationSums()
   /// The latest time that was handed in: what is old by it is not announced.
@@ -101,6 +104,7 @@ public struct Switch: ~Copyable, Sendable {
       ageingSeconds: limits.macAgeingSeconds, seed: seed)
     states = FixedArray(repeating: PortState(), count: limits.ports)
     lines = FixedArray(repeating: PortLine(), count: limits.ports)
+    verdicts = VerdictCache(capacity: limits.cachedFlows, seed: seed &+ 1)
     counters = FixedArray(repeating: PortCounters(), count: limits.ports)
     seenAddresses = FixedArray(
       repeating: SeenAddress(), count: limits.ports * limits.seenAddressesPerPort)

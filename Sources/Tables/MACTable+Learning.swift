@@ -33,40 +33,16 @@ extension MACTable {
     return true
   }
 
-  /// Where a raw key is learned at `port`, for `refresh`; -1 when it is not.
+  /// Whether a raw key is learned at `port` and was seen in this second, so that there is nothing to note.
   ///
   /// - Cost: one cache line, or two.
   @inlinable @inline(__always)
-  public mutating func place(of key: UInt64, port: UInt16) -> Int {
-    let home = homes(of: key).0
-    guard let slot = buckets[home].slot(of: key) else { return placeElsewhere(key, port: port) }
-    return isLearned(home, slot, port: port) ? home &<< 2 | slot : -1
-  }
-
-  // Changes nothing: see `localPortElsewhere`.
-  @inlinable @inline(never)
-  mutating func placeElsewhere(_ key: UInt64, port: UInt16) -> Int {
-    let second = homes(of: key).1
-    guard let slot = buckets[second].slot(of: key) else { return -1 }
-    return isLearned(second, slot, port: port) ? second &<< 2 | slot : -1
-  }
-
-  @inlinable @inline(__always)
-  func isLearned(_ bucket: Int, _ slot: Int, port: UInt16) -> Bool {
-    let entry = MACEntry(port: port, kind: .learned, seenSeconds: 0)
-    return buckets[bucket].values[slot] & MACEntry.placeMask == entry.packed
-  }
-
-  /// Notes that an address was seen now at the place where it is learned.
-  ///
-  /// - Cost: a write at most once a second.
-  @inlinable @inline(__always)
-  public mutating func refresh(_ place: Int, nowSeconds: UInt32) {
-    let (bucket, slot) = (place &>> 2, place & 3)
-    let value = buckets[bucket].values[slot]
-    if UInt32(truncatingIfNeeded: value >> 32) != nowSeconds {
-      buckets[bucket].values[slot] = value & MACEntry.placeMask | UInt64(nowSeconds) << 32
-    }
+  public mutating func isFresh(_ key: UInt64, port: UInt16, nowSeconds: UInt32) -> Bool {
+    let fresh = MACEntry(port: port, kind: .learned, seenSeconds: nowSeconds).packed
+    let (first, second) = homes(of: key)
+    if let slot = buckets[first].slot(of: key) { return buckets[first].values[slot] == fresh }
+    guard let slot = buckets[second].slot(of: key) else { return false }
+    return buckets[second].values[slot] == fresh
   }
 
   /// Notes that `port` sends from a learned address.
@@ -126,6 +102,7 @@ extension MACTable {
 
   /// Keeps the counts in step with an entry that comes (`by: 1`) or goes (`by: -1`).
   mutating func account(_ entry: MACEntry, by change: Int) {
+    changes &+= 1
     count += change
     if entry.kind == .static {
       staticCount += change

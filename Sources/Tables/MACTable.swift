@@ -62,6 +62,8 @@ public struct MACTable: ~Copyable, Sendable {
   /// Entries of each port that are not static.
   var dynamicCounts: FixedArray<UInt32>
   var staticCount = 0
+  /// Moves on with every entry that comes, goes or moves.
+  public internal(set) var changes: UInt32 = 0
   var sweepBucket = 0
   /// Meaningless: see `noteReadAhead`.
   @usableFromInline

@@ -108,6 +108,9 @@ public struct RuleSet: ~Copyable, Sendable {
     isScreened = isShort
   }
 
+  /// Whether a verdict may differ between two frames of one flow: some rule asks for TCP flags.
+  public var looksAtFlags: Bool { fieldMask.transport & FlowKey.hasFlagsBit != 0 }
+
   /// Whether `excludes` can say anything.
   public let isScreened: Bool
 

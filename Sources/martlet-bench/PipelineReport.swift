@@ -37,7 +37,7 @@ struct PipelineRow {
 
 enum PipelineReport {
   static let help = """
-    usage: martlet-bench pipeline [--json] [--macs N,N...] [--policies P,P...] [--rules N,N...] [--bytes N,N...] [--seconds S] [--runs N] [--batch N]
+    usage: martlet-bench pipeline [--json] [--macs N,N...] [--policies P,P...] [--rules N,N...] [--bytes N,N...] [--seconds S] [--runs N] [--batch N] [--frames N]
 
     Frames per second of one worker through the switch, in memory.
       --macs      addresses in the MAC table           (default 2,100,10000,100000,1000000)
@@ -47,6 +47,7 @@ enum PipelineReport {
       --seconds   length of a run                      (default 0.5)
       --runs      runs of each row; the median counts  (default 5)
       --batch     frames of a batch                    (default 256)
+      --frames    exactly so many frames, once, and nothing else: to count instructions
       --json      JSON instead of a table
 
     Timed: copying each frame into the batch; the whole of Switch.process (port state, VLAN, MTU, source
@@ -75,7 +76,15 @@ enum PipelineReport {
     let seconds = try options.seconds("--seconds", default: 0.5)
     let runs = try options.number("--runs", default: 5, in: 1...1_000)
     let batchFrames = try options.number("--batch", default: 256, in: 1...4_096)
+    let frames = try options.number("--frames", default: 0, in: 0...1_000_000_000)
     try options.end()
+    if frames > 0 {
+      let scenario = PipelineScenario(
+        macs: macs[0], policies: policies[0], rules: rules[0], frameBytes: sizes[0])
+      var benchmark = try PipelineBenchmark(scenario, batchFrames: batchFrames, seed: 1)
+      print(benchmark.run(batches: (frames + batchFrames - 1) / batchFrames))
+      return true
+    }
     var rows: [PipelineRow] = []
     for macs in macs {
       for policies in policies {

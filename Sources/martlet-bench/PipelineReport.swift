@@ -82,7 +82,7 @@ enum PipelineReport {
       let scenario = PipelineScenario(
         macs: macs[0], policies: policies[0], rules: rules[0], frameBytes: sizes[0])
       var benchmark = try PipelineBenchmark(scenario, batchFrames: batchFrames, seed: 1)
-      print(benchmark.run(batches: (frames + batchFrames - 1) / batchFrames))
+      print(benchmark.countedFrames(frames))
       return true
     }
     var rows: [PipelineRow] = []

@@ -50,7 +50,7 @@ extension Switch {
   ) {
     let out = outerTag(&header, port)
     deliveries.append(frame: header.index, to: port, tag: out, rewrite: header.rewrite)
-    counters[port.index].egress.count(header.kind, bytes: header.byteCount)
+    countOut(port, header.kind, bytes: header.byteCount)
     sums.delivered &+= 1
     tracer.record(.delivered(port: port, tag: out))
   }
@@ -90,7 +90,7 @@ extension Switch {
     of index: Int, in batch: borrowing FrameBatch, at port: PortIndex, reason: DropReason
   ) {
     let header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
-    counters[port.index].egress.count(header.kind, bytes: header.byteCount, sign: -1)
+    countOut(port, header.kind, bytes: header.byteCount, sign: -1)
     sums.delivered &-= 1
     var tracer = NullTracer()
     drop(reason, at: port, .egress, &tracer)
@@ -108,7 +108,7 @@ extension Switch {
     var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     let other = self.uplink(of: header.source, at: ingress)
     guard other != .none, other != uplink, deliveries.freeCapacity > 0 else { return false }
-    counters[uplink.index].egress.count(header.kind, bytes: header.byteCount, sign: -1)
+    countOut(uplink, header.kind, bytes: header.byteCount, sign: -1)
     sums.delivered &-= 1
     header.tag = delivery.tag
     header.rewrite = delivery.rewrite

@@ -65,17 +65,28 @@ extension Switch {
     _ header: inout FrameHeader, _ batch: borrowing FrameBatch,
     _ context: BatchContext, _ tracer: inout some Tracer
   ) -> Bool {
+    let port = plan.ports[header.ingress.index]
+    if port.ingressRules != 0, !passesIngressFilter(&header, batch, &tracer) { return false }
+    return port.ingressShape == 0 || passesIngressShaper(&header, batch, &tracer)
+  }
+
+  @inline(__always)
+  mutating func passesIngressFilter(
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch, _ tracer: inout some Tracer
+  ) -> Bool {
     let ingress = header.ingress
-    let port = plan.ports[ingress.index]
-    if port.ingressRules != 0,
-      !passesFilter(&header, port.ingressRules, at: ingress, .ingress, batch, &tracer)
-    {
-      drop(.ingressFilter, at: ingress, .ingress, &tracer)
-      return false
-    }
-    guard port.ingressShape != 0 else { return true }
-    return passesShaper(
-      &header, plan.shapes[Int(port.ingressShape) - 1], at: ingress, .ingress, batch, &tracer)
+    let rules = plan.ports[ingress.index].ingressRules
+    if passesFilter(&header, rules, at: ingress, .ingress, batch, &tracer) { return true }
+    drop(.ingressFilter, at: ingress, .ingress, &tracer)
+    return false
+  }
+
+  @inline(__always)
+  mutating func passesIngressShaper(
+    _ header: inout FrameHeader, _ batch: borrowing FrameBatch, _ tracer: inout some Tracer
+  ) -> Bool {
+    let shape = plan.shapes[Int(plan.ports[header.ingress.index].ingressShape) - 1]
+    return passesShaper(&header, shape, at: header.ingress, .ingress, batch, &tracer)
   }
 
   /// Filter, then shaper, on the way out of the switch; then on to `hand`.

@@ -72,6 +72,7 @@ extension Switch {
       states[port.index].sightings = sightings
       // The next frame from the usual address must be seen, too.
       states[port.index].expectedSource = .broadcast
+      settleLine(port)
       return
     }
     states[port.index].nic.address = source
@@ -118,10 +119,12 @@ extension Switch {
       states[port.index].isPromiscuous || state.nic.isAllMulticast
       || (plan.multicast == .basic && state.hasUnknownGroups)
     if states[port.index].isPromiscuous != state.isPromiscuous { listPromiscuous() }
+    settleLine(port)
   }
 
   /// Lists the ports that see everything: most switches have none, and frames pay nothing for it.
   mutating func listPromiscuous() {
+    generation &+= 1
     promiscuousCount = 0
     for index in plan.ports.indices
     where plan.ports[index].kind == .vm && states[index].isPromiscuous {

@@ -38,6 +38,7 @@ extension Switch {
       updateUplinks(now: now)
     case .absent: break
     }
+    settleLine(port)
   }
 
   /// Says whether an uplink's link is up.

@@ -58,7 +58,8 @@ extension Switch {
     }
     for position in plan.uplinks.indices {
       let index = plan.uplinks[position].index
-      let (out, into) = (counters[index].egress.bytes, counters[index].ingress.bytes)
+      let counters = portCounters(PortIndex(index))
+      let (out, into) = (counters.egress.bytes, counters.ingress.bytes)
       loads[index] = UplinkLoad(
         out: rate(out, since: loads[index].countedOut),
         in: rate(into, since: loads[index].countedIn),

@@ -26,6 +26,7 @@ extension Switch {
     for number in teamStates.indices { teamStates[number] = TeamState() }
     updateUplinks(now: now)
     selectUplinks()
+    settleLines()
     return other
   }
 
@@ -81,7 +82,7 @@ extension Switch {
     }
     guard isSamePort else {
       if before.kind != .absent { forget(port, before) }
-      counters[port.index] = PortCounters()
+      resetCounters(port)
       loads[port.index] = UplinkLoad()
       states[port.index].nic = GuestNIC(assumed: after.mac)
       askForGroups(port)

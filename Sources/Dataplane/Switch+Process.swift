@@ -50,11 +50,6 @@ struct FrameHeader {
 }
 
 extension Switch {
-  /// From this many addresses on, the MAC table is larger than the cache of a core.
-  private static let readAheadMACs = 16_384
-  /// As many frames as their lines fit well into the first-level cache with all else.
-  private static let readAheadFrames = 32
-
   /// Switches the frames of a batch, from `start` on.
   ///
   /// Each frame ends as deliveries, as drops with a reason, in a queue, or several of these. Stops early
@@ -80,35 +75,22 @@ extension Switch {
     let fanout = plan.largestFanout
     precondition(fanout <= deliveries.capacity, "the delivery list cannot hold one broadcast")
     var index = start
-    var ahead = start
-    while index < batch.count, deliveries.freeCapacity >= fanout {
-      if index == ahead { ahead = readAhead(batch, from: index) }
-      processFrame(index, batch, &deliveries, context, &tracer)
-      index += 1
+    let room = deliveries.capacity &- fanout
+    while index < batch.count, deliveries.count <= room {
+      let end = readAhead(batch, from: index)
+      while index < end, deliveries.count <= room {
+        index = switchOrdinary(
+          batch, from: index, to: end, room: room, &deliveries, context, &tracer)
+        if index < end, deliveries.count <= room {
+          processFrame(index, batch, &deliveries, context, &tracer)
+          index &+= 1
+        }
+      }
     }
     return index
   }
 
-  /// Reads the MAC table lines of the next frames, so that they arrive together instead of one by one.
-  ///
-  /// Decides nothing: it guesses the VLAN, and a wrong guess costs a cache miss.
-  /// - Returns: the index of the first frame not looked at.
   @inline(never)
-  private mutating func readAhead(_ batch: borrowing FrameBatch, from start: Int) -> Int {
-    guard macs.count >= Self.readAheadMACs else { return batch.count }
-    let end = min(start + Self.readAheadFrames, batch.count)
-    for index in start..<end {
-      let frame = batch[index]
-      guard frame.ingress.index < plan.ports.count, frame.byteCount >= 14 else { continue }
-      let bytes = batch.bytes(of: index)
-      let vlan = frame.tag.vlan | plan.ports[frame.ingress.index].lookupVLAN
-      macs.readAhead(MACKey(bytes.macAddress(at: 0), vlan: vlan))
-      macs.readAhead(MACKey(bytes.macAddress(at: 6), vlan: vlan))
-    }
-    return end
-  }
-
-  @inline(__always)
   private mutating func processFrame(
     _ index: Int, _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList,
     _ context: BatchContext, _ tracer: inout some Tracer
@@ -121,7 +103,7 @@ extension Switch {
       return dropUnread(index, batch, &tracer)
     }
     var header = FrameHeader(index: index, frame: frame, bytes: batch.bytes(of: index))
-    counters[ingress.index].ingress.count(header.kind, bytes: frame.byteCount)
+    countIn(ingress, header.kind, bytes: frame.byteCount)
     let port = plan.ports[ingress.index]
     guard port.kind != .absent, states[ingress.index].isAttached else {
       return drop(.portDown, at: ingress, .ingress, &tracer)
@@ -160,7 +142,7 @@ extension Switch {
     let kind =
       isRunt
       ? .unicast : FrameHeader(index: index, frame: frame, bytes: batch.bytes(of: index)).kind
-    counters[ingress.index].ingress.count(kind, bytes: frame.byteCount)
+    countIn(ingress, kind, bytes: frame.byteCount)
     let port = portPlan(ingress)
     let reason: DropReason =
       if port.kind == .absent || !states[ingress.index].isAttached {

@@ -5,7 +5,8 @@
 //
 // The way of a frame, and where each step is:
 //
-//   process (Switch+Process)          port state, size, VLAN admission; which kind of port is it?
+//   process (Switch+Process)          known unicast with nothing special about it: Switch+Ordinary; else
+//     │                               port state, size, VLAN admission; which kind of port is it?
 //     ├─ VM port (Switch+FromVM)         source address (Switch+Guest), ingress policies, learning
 //     ├─ uplink  (Switch+FromUplink)     reserved addresses, beacons, reflections, announced moves
 //     └─ lookup
@@ -31,6 +32,11 @@ public struct Switch: ~Copyable, Sendable {
   var plan: SwitchPlan
   var macs: MACTable
   var states: FixedArray<PortState>
+  /// What ordinary frames read and write of a port.
+  var lines: FixedArray<PortLine>
+  /// Verdicts of the flows of this second, and what makes them void: each change of plan or port.
+  var verdicts: VerdictCache
+  var generation: UInt32 = 1
   var counters: FixedArray<PortCounters>
   var sums = ConservationSums()
   /// The latest time that was handed in: what is old by it is not announced.
@@ -97,6 +103,8 @@ public struct Switch: ~Copyable, Sendable {
       capacity: limits.macEntries, portCapacity: limits.ports,
       ageingSeconds: limits.macAgeingSeconds, seed: seed)
     states = FixedArray(repeating: PortState(), count: limits.ports)
+    lines = FixedArray(repeating: PortLine(), count: limits.ports)
+    verdicts = VerdictCache(capacity: limits.cachedFlows, seed: seed &+ 1)
     counters = FixedArray(repeating: PortCounters(), count: limits.ports)
     seenAddresses = FixedArray(
       repeating: SeenAddress(), count: limits.ports * limits.seenAddressesPerPort)
@@ -144,9 +152,6 @@ public struct Switch: ~Copyable, Sendable {
 
   /// Whether an attachment is there.
   public func isAttached(_ port: PortIndex) -> Bool { states[port.index].isAttached }
-
-  /// What a port has counted since it exists.
-  public func portCounters(_ port: PortIndex) -> PortCounters { counters[port.index] }
 
   public var conservation: ConservationSums { sums }
 

@@ -18,6 +18,8 @@ public struct SwitchLimits: Equatable, Sendable {
   public var macEntries = 65_536
   /// Ports with a VLAN trunk whose VLANs in use are noted, for announcements.
   public var trunkPorts = 64
+  /// Flows of ordinary frames whose way is known; a power of two.
+  public var cachedFlows = 32_768
   /// Flows whose filter verdict is known; a power of two.
   public var flows = 32_768
   /// Memory for frames that wait in shapers.
@@ -35,7 +37,8 @@ public struct SwitchLimits: Equatable, Sendable {
 
   /// The memory of a switch with these limits, term by term, in bytes.
   public var memoryBytes: Int {
-    let portState = ports * MemoryLayout<PortState>.stride
+    let portState =
+      ports * (MemoryLayout<PortState>.stride + MemoryLayout<PortLine>.stride)
     let portCounters = ports * MemoryLayout<PortCounters>.stride
     let macTable = MACTable.memoryBytes(capacity: macEntries, portCapacity: ports)
     let addresses = ports * seenAddressesPerPort * MemoryLayout<SeenAddress>.stride
@@ -43,7 +46,8 @@ public struct SwitchLimits: Equatable, Sendable {
     let announcementQueue = ports * (MemoryLayout<PortIndex>.stride + 1)
     let teams = ports * MemoryLayout<TeamState>.stride
     let loads = ports * (MemoryLayout<UplinkLoad>.stride + 8)
-    let filters = FlowTable.memoryBytes(capacity: flows)
+    let filters =
+      FlowTable.memoryBytes(capacity: flows) + cachedFlows * VerdictCache.entryBytes
     let shaping =
       ports * 2 * MemoryLayout<Shaper>.stride + TimingWheel.memoryBytes(capacity: ports * 2)
       + FrameStore.memoryBytes(queueCount: ports * 2, capacityBytes: shaperBytes)

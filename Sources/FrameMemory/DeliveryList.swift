@@ -64,9 +64,11 @@ public struct DeliveryList: ~Copyable, Sendable {
     pool = FixedArray(
       repeating: Delivery(frame: 0, tag: .none, rewrite: .none, next: -1), count: capacity)
     rewritten = FixedArray(repeating: false, count: portCapacity)
-    firsts = FixedArray(repeating: -1, count: portCapacity)
+    // One more than there are ports, which is where the first one goes that is none.
+    firsts = FixedArray(repeating: -1, count: portCapacity + 1)
     lasts = FixedArray(repeating: -1, count: portCapacity)
-    touched = FixedArray(repeating: .none, count: portCapacity)
+    // One more than there are ports: the place behind the last is written before it is counted.
+    touched = FixedArray(repeating: .none, count: portCapacity + 1)
   }
 
   /// How many deliveries there are.
@@ -86,16 +88,16 @@ public struct DeliveryList: ~Copyable, Sendable {
     frame: UInt16, to port: PortIndex, tag: VLANTag, rewrite: Rewrite = .none
   ) {
     let entry = Int32(truncatingIfNeeded: used)
+    let last = lasts[port.index]
+    // Without a branch: whether a port has got a frame in this batch before cannot be predicted. A first
+    // one is linked to itself, and then written over.
+    let isFirst = last < 0
+    pool[isFirst ? used : Int(last)].next = entry
     pool[used] = Delivery(frame: frame, tag: tag, rewrite: rewrite, next: -1)
     used &+= 1
-    let last = lasts[port.index]
-    if last < 0 {
-      firsts[port.index] = entry
-      touched[touchedPorts] = port
-      touchedPorts &+= 1
-    } else {
-      pool[Int(last)].next = entry
-    }
+    firsts[isFirst ? port.index : lasts.count] = entry
+    touched[touchedPorts] = port
+    touchedPorts &+= isFirst ? 1 : 0
     lasts[port.index] = entry
     if rewrite != .none { noteRewrite(at: port) }
   }

@@ -33,6 +33,18 @@ extension MACTable {
     return true
   }
 
+  /// Whether a raw key is learned at `port` and was seen in this second, so that there is nothing to note.
+  ///
+  /// - Cost: one cache line, or two.
+  @inlinable @inline(__always)
+  public mutating func isFresh(_ key: UInt64, port: UInt16, nowSeconds: UInt32) -> Bool {
+    let fresh = MACEntry(port: port, kind: .learned, seenSeconds: nowSeconds).packed
+    let (first, second) = homes(of: key)
+    if let slot = buckets[first].slot(of: key) { return buckets[first].values[slot] == fresh }
+    guard let slot = buckets[second].slot(of: key) else { return false }
+    return buckets[second].values[slot] == fresh
+  }
+
   /// Notes that `port` sends from a learned address.
   public mutating func learn(_ key: MACKey, port: UInt16, nowSeconds: UInt32) -> LearnResult {
     record(key, MACEntry(port: port, kind: .learned, seenSeconds: nowSeconds))
@@ -90,6 +102,7 @@ extension MACTable {
 
   /// Keeps the counts in step with an entry that comes (`by: 1`) or goes (`by: -1`).
   mutating func account(_ entry: MACEntry, by change: Int) {
+    changes &+= 1
     count += change
     if entry.kind == .static {
       staticCount += change

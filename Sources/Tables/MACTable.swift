@@ -62,8 +62,10 @@ public struct MACTable: ~Copyable, Sendable {
   /// Entries of each port that are not static.
   var dynamicCounts: FixedArray<UInt32>
   var staticCount = 0
+  /// Moves on with every entry that comes, goes or moves.
+  public internal(set) var changes: UInt32 = 0
   var sweepBucket = 0
-  /// Meaningless; keeps the compiler from leaving out the reads of `readAhead`.
+  /// Meaningless: see `noteReadAhead`.
   @usableFromInline
   var readAheadSum: UInt64 = 0
 
@@ -94,13 +96,16 @@ public struct MACTable: ~Copyable, Sendable {
   /// Learned entries of a port, or external ones of an uplink; expired ones until they are swept.
   public func dynamicCount(ofPort port: UInt16) -> Int { Int(dynamicCounts[Int(port)]) }
 
-  /// Reads the line where a key most likely is, for nothing but to have it in the cache soon.
+  /// Reads where a raw key most likely is, for nothing but to have its line in the cache soon; hand the sum
+  /// of what comes to `noteReadAhead`.
   ///
   /// Reads that depend on nothing overlap; the lookups of a frame wait for each other.
   @inlinable @inline(__always)
-  public mutating func readAhead(_ key: MACKey) {
-    readAheadSum ^= buckets[homes(of: key.rawValue).0].keys[0]
-  }
+  public func peek(_ key: UInt64) -> UInt64 { buckets[homes(of: key).0].keys[0] }
+
+  /// Keeps the compiler from leaving out the reads of `peek`.
+  @inlinable @inline(__always)
+  public mutating func noteReadAhead(_ sum: UInt64) { readAheadSum ^= sum }
 
   /// The two buckets of a key. They may be the same.
   @inlinable @inline(__always)
@@ -108,7 +113,7 @@ public struct MACTable: ~Copyable, Sendable {
     var mixed = (key ^ seed) &* 0x9E37_79B9_7F4A_7C15
     mixed ^= mixed >> 32
     mixed = mixed &* 0xD6E8_FEB8_6659_FD93
-    let mask = buckets.count - 1
+    let mask = buckets.count &- 1
     return (
       Int(truncatingIfNeeded: mixed >> 40) & mask, Int(truncatingIfNeeded: mixed >> 12) & mask
     )
@@ -127,6 +132,34 @@ public struct MACTable: ~Copyable, Sendable {
       return current(MACEntry(packed: buckets[second].values[slot]), nowSeconds: nowSeconds)
     }
     return nil
+  }
+
+  /// The port where a raw key is; nil when it is not known, too old, or external.
+  @inlinable @inline(__always)
+  public mutating func localPort(of key: UInt64, nowSeconds: UInt32) -> UInt16? {
+    let home = homes(of: key).0
+    guard let slot = buckets[home].slot(of: key) else {
+      return localPortElsewhere(key, nowSeconds: nowSeconds)
+    }
+    return localPort(buckets[home].values[slot], nowSeconds: nowSeconds)
+  }
+
+  // Changes nothing; a borrowing call that is not inlined would copy the table's own fields.
+  @inlinable @inline(never)
+  mutating func localPortElsewhere(_ key: UInt64, nowSeconds: UInt32) -> UInt16? {
+    let second = homes(of: key).1
+    guard let slot = buckets[second].slot(of: key) else { return nil }
+    return localPort(buckets[second].values[slot], nowSeconds: nowSeconds)
+  }
+
+  @inlinable @inline(__always)
+  func localPort(_ packed: UInt64, nowSeconds: UInt32) -> UInt16? {
+    let kind = UInt8(truncatingIfNeeded: packed >> 16)
+    let age = nowSeconds &- UInt32(truncatingIfNeeded: packed >> 32)
+    let isLocal =
+      kind == MACEntry.Kind.static.rawValue
+      || (kind == MACEntry.Kind.learned.rawValue && age <= ageingSeconds)
+    return isLocal ? UInt16(truncatingIfNeeded: packed) : nil
   }
 
   /// The entry itself, or nil when it is too old.

@@ -17,7 +17,7 @@
 // Bound: the lookup is linear in the rules that share their most selective condition, all of them in a set made
 // of ranges alone. Classes that begin behind the best rule found are not asked.
 
-internal import Base
+public import Base
 
 /// Which bits the rules of a class were filed by, and the lowest of them.
 @frozen
@@ -43,6 +43,23 @@ struct RuleSlot: BitwiseCopyable, Sendable {
   var count: UInt32
 }
 
+/// What a rule wants of a frame's protocol and ports, ranges left out.
+@frozen
+@usableFromInline
+struct TransportScreen: BitwiseCopyable, Sendable {
+  @usableFromInline
+  let mask: UInt64
+  @usableFromInline
+  let value: UInt64
+
+  init(_ rule: CompiledRule) {
+    mask =
+      rule.mask.transport
+      & (FlowKey.protocolMask | FlowKey.sourcePortMask | FlowKey.destinationPortMask)
+    value = rule.value.transport & mask
+  }
+}
+
 /// The rules of a port group or a port in one direction, compiled.
 ///
 /// - Thread: any; nothing changes after `init`.
@@ -58,6 +75,11 @@ public struct RuleSet: ~Copyable, Sendable {
   /// Rule numbers, those of each slot in order.
   let filed: FixedArray<UInt32>
   let hash: FlowHash
+  /// For a short set, what each rule wants of protocol and ports; empty for a long one.
+  @usableFromInline
+  let screens: FixedArray<TransportScreen>
+  /// The longest set for which asking each rule is cheaper than a lookup.
+  private static let longestScreenedCount = 8
 
   /// Compiles rules. Traps on more than `FilterVerdict.largestRuleCount`.
   ///
@@ -80,6 +102,26 @@ public struct RuleSet: ~Copyable, Sendable {
     slots = FixedArray(index.slots)
     filed = FixedArray(index.filed)
     self.hash = hash
+    let isShort = rules.count <= Self.longestScreenedCount
+    screens = FixedArray(
+      isShort ? compiled.filter { !$0.isImpossible }.map(TransportScreen.init) : [])
+    isScreened = isShort
+  }
+
+  /// Whether a verdict may differ between two frames of one flow: some rule asks for TCP flags.
+  public var looksAtFlags: Bool { fieldMask.transport & FlowKey.hasFlagsBit != 0 }
+
+  /// Whether `excludes` can say anything.
+  public let isScreened: Bool
+
+  /// Whether protocol and ports alone show that no rule of a short set matches a frame.
+  ///
+  /// - `transport`: as in a key; ports that the frame does not have may be anything.
+  @inlinable @inline(__always)
+  public func excludes(_ transport: UInt64) -> Bool {
+    for index in 0..<screens.count
+    where transport & screens[index].mask == screens[index].value { return false }
+    return true
   }
 
   /// Without rules every frame passes; nothing need be asked.

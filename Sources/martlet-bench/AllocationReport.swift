@@ -74,7 +74,8 @@ enum AllocationReport {
   }
 
   private static func unicast(_ frames: Int) throws -> Row {
-    var benchmark = try PipelineBenchmark(macCount: 10_000, ruleCount: 0, batchFrames: 256, seed: 1)
+    var benchmark = try PipelineBenchmark(
+      PipelineScenario(macs: 10_000, policies: .all), batchFrames: 256, seed: 1)
     let before = martlet_allocation_count()
     var done = 0
     while done < frames { done += try benchmark.run(nanoseconds: 10_000_000).frames }

@@ -46,12 +46,23 @@ struct AttachmentTraffic: ~Copyable {
     var limits = SwitchLimits()
     limits.ports = 2
     network = Switch(limits: limits, seed: 1)
-    feed = PipelineTraffic.makeBatch(capacity: Self.batchFrames)
+    feed = Self.makeFeed()
     batch = FrameBatch(capacity: Self.batchFrames)
     deliveries = DeliveryList(capacity: Self.batchFrames + 3, portCapacity: 2)
     let now = MonotonicClock.now()
-    _ = network.apply(PipelineBenchmark.plan(ports: 2, learns: false, ruleCount: 0), now: now)
+    _ = network.apply(PipelineBenchmark.plan(PipelineScenario(), ports: 2), now: now)
     for port in 0..<2 { network.setAttached(PortIndex(port), true, now: now) }
+  }
+
+  private static func makeFeed() -> FrameBatch {
+    let byteCount = PipelineTraffic.shortestFrameBytes
+    var feed = FrameBatch(capacity: batchFrames, frameCapacityBytes: 64)
+    for _ in 0..<batchFrames {
+      let index = feed.appendZeroed(byteCount: byteCount, ingress: PortIndex(0))
+      var frame = feed.mutableBytes(of: index)
+      PipelineTraffic.write(0, 1, byteCount, into: &frame)
+    }
+    return feed
   }
 
   /// One batch in each direction. Returns how many frames went in by a port and out by the other.

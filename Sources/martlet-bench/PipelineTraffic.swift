@@ -3,78 +3,104 @@
 // Every address sends once in a round, in shuffled order, to the address half a round ahead of it in that
 // order: all pairs are distinct, every address is a source once and a destination about once, and
 // neighbouring frames have nothing in common that a cache could know.
+//
+// The frames of a round lie ready in memory and are copied into the batch, as DPDK's pcap driver does with
+// `infinite_rx`. Frames of a million addresses do not fit into a cache, and that is part of the measure.
 
 internal import Base
 internal import FrameMemory
 internal import Wire
 
-/// One frame of a round.
-struct Flow: BitwiseCopyable {
-  var source: MACAddress
-  var destination: MACAddress
-  var ingress: PortIndex
-  /// IPv4 addresses: 10.x.x.x, one for each MAC address.
-  var sourceIP: UInt32
-  var destinationIP: UInt32
-}
-
 struct PipelineTraffic: ~Copyable {
-  /// 64 bytes on the wire are 60 in memory: no FCS.
-  static let frameBytes = 60
+  /// Without FCS.
+  static let shortestFrameBytes = 60
+  /// The first bytes of each frame, its addresses and ports, take one cache line.
+  private static let headBytes = 64
 
   let macCount: Int
   let portCount: Int
-  private let flows: FixedArray<Flow>
+  let frameBytes: Int
+  /// A line for each frame of a round.
+  private let heads: [UInt8]
+  private let ingress: FixedArray<PortIndex>
+  /// What stands behind the first line of longer frames, the same in all.
+  private let payload: [UInt8]
   private var next = 0
 
-  /// Address i is at VM port `i % portCount`.
-  init(macCount: Int, portCount: Int, seed: UInt64) {
+  /// Address i is at VM port `i % portCount`. `frameBytes` is without FCS.
+  init(macCount: Int, portCount: Int, frameBytes: Int = shortestFrameBytes, seed: UInt64) {
     self.macCount = macCount
     self.portCount = portCount
+    self.frameBytes = frameBytes
     var random = SeededRandom(seed: seed)
     let order = (0..<macCount).shuffled(using: &random)
-    flows = FixedArray(count: macCount) { turn in
-      let source = order[turn]
-      var destination = order[(turn + macCount / 2) % macCount]
-      if destination % portCount == source % portCount { destination = (source + 1) % macCount }
-      return Flow(
-        source: Self.address(source), destination: Self.address(destination),
-        ingress: PortIndex(source % portCount), sourceIP: 0x0A00_0000 + UInt32(source),
-        destinationIP: 0x0A00_0000 + UInt32(destination))
+    var heads = [UInt8](repeating: 0, count: macCount * Self.headBytes)
+    heads.withMutableRawSpan { bytes in
+      for turn in 0..<macCount {
+        let source = order[turn]
+        var destination = order[(turn + macCount / 2) % macCount]
+        if destination % portCount == source % portCount { destination = (source + 1) % macCount }
+        var head = bytes.part(turn * Self.headBytes..<(turn + 1) * Self.headBytes)
+        Self.write(source, destination, frameBytes, into: &head)
+      }
     }
+    self.heads = heads
+    ingress = FixedArray(count: macCount) { PortIndex(order[$0] % portCount) }
+    payload = [UInt8](repeating: 0x5A, count: frameBytes)
   }
 
   static func address(_ index: Int) -> MACAddress {
     MACAddress(rawValue: 0x0250_5600_0000 + UInt64(index))
   }
 
-  /// A batch full of IPv4/UDP frames, to be addressed by `fill`.
-  static func makeBatch(capacity: Int) -> FrameBatch {
-    var batch = FrameBatch(capacity: capacity, frameCapacityBytes: 64)
-    for _ in 0..<capacity {
-      let index = batch.appendZeroed(byteCount: frameBytes, ingress: PortIndex(0))
-      var bytes = batch.mutableBytes(of: index)
-      bytes.setBig16(0x0800, at: 12)
-      bytes.setByte(0x45, at: 14)
-      bytes.setBig16(46, at: 16)
-      bytes.setByte(17, at: 23)
-      bytes.setBig16(49_152, at: 34)
-      bytes.setBig16(4_789, at: 36)
-    }
-    return batch
+  /// An IPv4/UDP frame; 10.x.x.x belongs to MAC address x.
+  static func write(
+    _ source: Int, _ destination: Int, _ frameBytes: Int, into bytes: inout MutableRawSpan
+  ) {
+    bytes.setMACAddress(address(destination), at: 0)
+    bytes.setMACAddress(address(source), at: 6)
+    bytes.setBig16(0x0800, at: 12)
+    bytes.setByte(0x45, at: 14)
+    bytes.setBig16(UInt16(frameBytes - 14), at: 16)
+    bytes.setByte(17, at: 23)
+    bytes.setBig32(0x0A00_0000 + UInt32(source), at: 26)
+    bytes.setBig32(0x0A00_0000 + UInt32(destination), at: 30)
+    bytes.setBig16(49_152, at: 34)
+    bytes.setBig16(4_789, at: 36)
   }
 
-  /// Writes the next flows of the round into the frames of a batch.
-  mutating func fill(_ batch: inout FrameBatch) {
-    for index in 0..<batch.count {
-      let flow = flows[next]
-      next = next + 1 == flows.count ? 0 : next + 1
-      var bytes = batch.mutableBytes(of: index)
-      bytes.setMACAddress(flow.destination, at: 0)
-      bytes.setMACAddress(flow.source, at: 6)
-      bytes.setBig32(flow.sourceIP, at: 26)
-      bytes.setBig32(flow.destinationIP, at: 30)
-      batch[index].ingress = flow.ingress
+  func makeBatch(capacity: Int) -> FrameBatch {
+    FrameBatch(capacity: capacity, frameCapacityBytes: max(frameBytes, 64))
+  }
+
+  /// Copies the next frames of the round into an empty batch.
+  @inline(__always)
+  mutating func fill(_ batch: inout FrameBatch) { next = fill(&batch, from: next) }
+
+  /// Returns where the next batch begins.
+  @inline(__always)
+  private func fill(_ batch: inout FrameBatch, from start: Int) -> Int {
+    let heads = heads.rawSpan
+    let isShort = frameBytes <= Self.headBytes
+    var next = start
+    for _ in 0..<batch.capacity {
+      let head = heads.extracting(next * Self.headBytes..<next * Self.headBytes + Self.headBytes)
+      if isShort {
+        batch.append(copying: head.extracting(first: frameBytes), ingress: ingress[next])
+      } else {
+        appendLong(head, ingress[next], to: &batch)
+      }
+      next = next + 1 == macCount ? 0 : next + 1
+    }
+    return next
+  }
+
+  /// A frame that is longer than its first line: all of it is copied, then the line once more.
+  private func appendLong(_ head: RawSpan, _ ingress: PortIndex, to batch: inout FrameBatch) {
+    batch.append(copying: payload.rawSpan, ingress: ingress)
+    var bytes = batch.mutableBytes(of: batch.count - 1)
+    for offset in stride(from: 0, to: Self.headBytes, by: 8) {
+      bytes.setBig64(head.big64(offset), at: offset)
     }
   }
 }

@@ -1,0 +1,248 @@
+// The ordinary frame: known unicast from a VM port to another port, without anything that needs a look.
+//
+// Nothing is decided here that Switch+Process and what it calls would not decide in the same way. The checks
+// are the same, taken together: what the plan and the state of a port say is one comparison (PortLine), and
+// what a frame's first 16 bytes say is another. What fails any of them goes the whole way.
+//
+// The first frame of a flow in a second is looked up, its verdict noted (VerdictCache), and the others follow.
+// With more addresses than the cache of a core holds, the lines of the MAC table are read some frames ahead,
+// so that they arrive from memory together and not one by one.
+
+internal import Base
+internal import FrameMemory
+internal import Tables
+internal import Wire
+
+/// What became of a frame that was looked at as an ordinary one.
+enum OrdinaryResult {
+  /// Handed to its port.
+  case handed
+  /// Went through policies, which delivered it or not, and counted it.
+  case staged
+  /// It is not ordinary; nothing was changed.
+  case other
+}
+
+extension Switch {
+  /// From this many addresses on, the MAC table is larger than the cache of a core.
+  private static let readAheadMACs = 16_384
+  /// As many frames as their lines fit well into the first-level cache with all else.
+  private static let readAheadFrames = 32
+  private static let ipv4: UInt64 = 0x0800
+  private static let ipv6: UInt64 = 0x86DD
+  private static let icmpv6: UInt8 = 58
+
+  /// Switches frames from `start` on as long as they are ordinary and there is room for their deliveries.
+  ///
+  /// - Returns: the index of the first frame not taken.
+  @inline(never)
+  mutating func switchOrdinary(
+    _ batch: borrowing FrameBatch, from start: Int, to end: Int, room: Int,
+    _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
+  ) -> Int {
+    let stamp = UInt64(generation &+ macs.changes) << 32 | UInt64(context.seconds)
+    let asksCache = verdicts.isWorthAsking(frames: end &- start)
+    var index = start
+    // Summed here, as a sum in memory would make each frame wait for the one before.
+    var staged = 0
+    while index < end, deliveries.count <= room {
+      let result = switchOrdinary(
+        index, batch, asksCache ? stamp : 0, &deliveries, context, &tracer)
+      if result == .other { break }
+      if result == .staged { staged &+= 1 }
+      index &+= 1
+    }
+    sums.received &+= UInt64(truncatingIfNeeded: index &- start)
+    sums.delivered &+= UInt64(truncatingIfNeeded: index &- start &- staged)
+    return index
+  }
+
+  @inline(__always)
+  private mutating func switchOrdinary(
+    _ index: Int, _ batch: borrowing FrameBatch, _ stamp: UInt64,
+    _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
+  ) -> OrdinaryResult {
+    let frame = batch[index]
+    let ingress = frame.ingress.index
+    // A closed port has a limit of 0. Below 16 bytes there is nothing to load whole.
+    guard ingress < lines.count, frame.byteCount <= lines[ingress].largestBytes,
+      frame.byteCount >= 16, !frame.tag.isPresent, !frame.offload.needsSegmentation
+    else { return .other }
+    let (first, second) = batch.firstWords(of: index)
+    if stamp != 0,
+      let flow = FlowID(first, second, batch.bytes(of: index), ingress: frame.ingress)
+    {
+      if let verdict = verdicts.find(flow, stamp: stamp) {
+        take(frame.ingress, frame.byteCount, &tracer)
+        if !verdict.isStaged {
+          hand(
+            index, from: frame.ingress, frame.byteCount, to: verdict.port, &deliveries, &tracer)
+          return .handed
+        }
+        return stage(
+          index, isFiltered: false, to: verdict.port, batch, &deliveries, stamp, &tracer)
+      }
+    }
+    return lookUp(index, batch, stamp, &deliveries, context, &tracer)
+  }
+
+  /// The same without the cache.
+  @inline(never)
+  private mutating func lookUp(
+    _ index: Int, _ batch: borrowing FrameBatch, _ stamp: UInt64,
+    _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
+  ) -> OrdinaryResult {
+    let frame = batch[index]
+    let ingress = frame.ingress.index
+    let (first, second) = batch.firstWords(of: index)
+    // A group address, and all that might claim an address, is not ordinary.
+    let type = second >> 16 & 0xFFFF
+    guard first & 1 << 56 == 0, type == Self.ipv4 || isPlainIPv6(type, batch, index),
+      promiscuousCount == 0
+    else { return .other }
+    let vlan = lines[ingress].keyVLAN
+    guard let port = macs.localPort(of: first & ~0xFFFF | vlan, nowSeconds: context.seconds),
+      port != frame.ingress.rawValue
+    else { return .other }
+    let sourceKey = first << 48 | second >> 16 & 0xFFFF_FFFF_0000 | vlan
+    if sourceKey != lines[ingress].sourceKey {
+      switch lines[ingress].otherSources {
+      case .judged: return .other
+      case .passed:
+        // What is no address of a sender; the table never holds such.
+        if sourceKey & 1 << 56 != 0 || sourceKey >> 16 == 0 { return .other }
+      case .learned:
+        // Refreshed before the filter and the shaper have spoken only when that changes nothing: those
+        // frames go the whole way.
+        guard
+          macs.isFresh(sourceKey, port: frame.ingress.rawValue, nowSeconds: context.seconds)
+        else { return .other }
+      }
+    }
+    let out = PortIndex(rawValue: port)
+    let flow = FlowID(first, second, batch.bytes(of: index), ingress: frame.ingress)
+    let isFiltered = lines[ingress].hasIngressRules && !isExcluded(flow, from: ingress)
+    take(frame.ingress, frame.byteCount, &tracer)
+    let isStaged = lines[ingress].hasIngressShape || !lines[out.index].isPlainEgress
+    if let flow, stamp != 0, !isFiltered {
+      verdicts.insert(flow, stamp: stamp, FlowVerdict(port: out, isStaged: isStaged))
+    }
+    guard isFiltered || isStaged else {
+      hand(index, from: frame.ingress, frame.byteCount, to: out, &deliveries, &tracer)
+      return .handed
+    }
+    return stage(
+      index, isFiltered: isFiltered, to: out, batch, &deliveries, stamp, &tracer)
+  }
+
+  /// The beginning of an ordinary frame: from here on it is switched here.
+  @inline(__always)
+  private mutating func take(
+    _ ingress: PortIndex, _ byteCount: UInt32, _ tracer: inout some Tracer
+  ) {
+    lines[ingress.index].packetsIn &+= 1
+    lines[ingress.index].bytesIn &+= UInt64(byteCount)
+    tracer.record(.received(port: ingress, byteCount: Int(byteCount)))
+    tracer.record(.classified(vlan: lines[ingress.index].tag.vlan))
+  }
+
+  /// The end of an ordinary frame; whoever calls sums up what was delivered.
+  @inline(__always)
+  private mutating func hand(
+    _ index: Int, from ingress: PortIndex, _ byteCount: UInt32, to out: PortIndex,
+    _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
+  ) {
+    if lines[ingress.index].hasIngressRules {
+      tracer.record(.filtered(port: ingress, direction: .ingress, verdict: .allow))
+    }
+    tracer.record(.admitted(port: ingress))
+    tracer.record(.found(port: out))
+    tracer.record(.leaving(port: out))
+    var outer = VLANTag.none
+    if lines[out.index].isTrunk, lines[ingress.index].tag.vlan != 0 {
+      outer = lines[ingress.index].tag
+    }
+    deliveries.append(frame: UInt16(truncatingIfNeeded: index), to: out, tag: outer)
+    lines[out.index].packetsOut &+= 1
+    lines[out.index].bytesOut &+= UInt64(byteCount)
+    tracer.record(.delivered(port: out, tag: outer))
+  }
+
+  /// Whether a port has only a few rules, and protocol and ports alone show that none of them matches.
+  @inline(__always)
+  private func isExcluded(_ flow: FlowID?, from ingress: Int) -> Bool {
+    let rules = lines[ingress].screenedRules
+    guard rules != 0, let flow else { return false }
+    return plan.ruleSets[Int(rules) &- 1].excludes(flow.filterTransport)
+  }
+
+  @inline(__always)
+  private func isPlainIPv6(_ type: UInt64, _ batch: borrowing FrameBatch, _ index: Int) -> Bool {
+    guard type == Self.ipv6 else { return false }
+    let bytes = batch.bytes(of: index)
+    return bytes.byteCount > 54 && bytes.byte(20) != Self.icmpv6
+  }
+
+  /// Reads the MAC table lines of the next frames, where the table is so large that this pays.
+  ///
+  /// Decides nothing: it guesses the VLAN, and a wrong guess costs a cache miss.
+  /// - Returns: the index of the first frame not looked at.
+  @inline(never)
+  mutating func readAhead(_ batch: borrowing FrameBatch, from start: Int) -> Int {
+    guard macs.count >= Self.readAheadMACs else { return batch.count }
+    let end = min(start + Self.readAheadFrames, batch.count)
+    var sum: UInt64 = 0
+    for index in start..<end {
+      let frame = batch[index]
+      let ingress = frame.ingress.index
+      guard ingress < lines.count, frame.byteCount >= 16 else { continue }
+      let (first, second) = batch.firstWords(of: index)
+      let vlan = lines[ingress].keyVLAN | UInt64(frame.tag.vlan)
+      sum ^= macs.peek(first & ~0xFFFF | vlan)
+      let sourceKey = first << 48 | second >> 16 & 0xFFFF_FFFF_0000 | vlan
+      if sourceKey != lines[ingress].sourceKey { sum ^= macs.peek(sourceKey) }
+    }
+    macs.noteReadAhead(sum)
+    return end
+  }
+
+  /// The same where a port has filters, shapers or anything else to say.
+  @inline(never)
+  private mutating func stage(
+    _ index: Int, isFiltered: Bool, to out: PortIndex, _ batch: borrowing FrameBatch,
+    _ deliveries: inout DeliveryList, _ stamp: UInt64, _ tracer: inout some Tracer
+  ) -> OrdinaryResult {
+    var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
+    let ingress = header.ingress.index
+    header.tag = lines[ingress].tag
+    header.vlan = MACKey(rawValue: lines[ingress].keyVLAN).vlan
+    if isFiltered {
+      guard passesIngressFilter(&header, batch, &tracer) else { return .staged }
+      noteAllowed(&header, to: out, batch, stamp)
+    } else if lines[ingress].hasIngressRules {
+      tracer.record(.filtered(port: header.ingress, direction: .ingress, verdict: .allow))
+    }
+    if lines[ingress].hasIngressShape {
+      guard passesIngressShaper(&header, batch, &tracer) else { return .staged }
+    }
+    tracer.record(.admitted(port: header.ingress))
+    tracer.record(.found(port: out))
+    deliver(&header, to: out, batch, &deliveries, &tracer)
+    return .staged
+  }
+
+  /// Notes that the filter lets a flow pass unmarked, if that cannot change within the flow.
+  private mutating func noteAllowed(
+    _ header: inout FrameHeader, to out: PortIndex, _ batch: borrowing FrameBatch, _ stamp: UInt64
+  ) {
+    let ingress = header.ingress.index
+    guard stamp != 0, header.rewrite == .none, !header.isPriorityMarked,
+      !plan.ruleSets[Int(plan.ports[ingress].ingressRules) - 1].looksAtFlags
+    else { return }
+    let (first, second) = batch.firstWords(of: Int(header.index))
+    let bytes = batch.bytes(of: Int(header.index))
+    guard let flow = FlowID(first, second, bytes, ingress: header.ingress) else { return }
+    let isStaged = lines[ingress].hasIngressShape || !lines[out.index].isPlainEgress
+    verdicts.insert(flow, stamp: stamp, FlowVerdict(port: out, isStaged: isStaged))
+  }
+}

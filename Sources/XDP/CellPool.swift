@@ -18,14 +18,14 @@ internal import Glibc
 ///
 /// - Thread: one worker. Changing it changes only the memory behind the pointers, never the struct.
 @safe
-struct CellPool: ~Copyable {
+package struct CellPool: ~Copyable {
   let capacity: Int
   private let holders: UnsafeMutablePointer<UInt16>
   private let free: UnsafeMutablePointer<UInt32>
   private let freeCells: UnsafeMutablePointer<Int>
 
   /// All cells free.
-  init(capacity: Int) {
+  package init(capacity: Int) {
     self.capacity = capacity
     // SAFETY: room for `capacity` of each and for one number, initialised here and freed in `deinit`.
     unsafe holders = .allocate(capacity: capacity)
@@ -44,11 +44,11 @@ struct CellPool: ~Copyable {
   }
 
   // SAFETY: one number, initialised by `init`.
-  var freeCount: Int { unsafe freeCells.pointee }
+  package var freeCount: Int { unsafe freeCells.pointee }
 
   /// A free cell, with one holder now; nil when there is none.
   @inline(__always)
-  func take() -> Int? {
+  package func take() -> Int? {
     // SAFETY: the free list holds `freeCount` cells, each below `capacity`.
     let count = unsafe freeCells.pointee
     guard count > 0 else { return nil }
@@ -60,7 +60,7 @@ struct CellPool: ~Copyable {
 
   /// One more holder; false when a cell has as many as can be counted.
   @inline(__always)
-  func hold(_ cell: Int) -> Bool {
+  package func hold(_ cell: Int) -> Bool {
     check(cell)
     // SAFETY: the cell was checked.
     let count = unsafe holders[cell]
@@ -71,7 +71,7 @@ struct CellPool: ~Copyable {
 
   /// One holder less; the last one leaves the cell free.
   @inline(__always)
-  func letGo(_ cell: Int) {
+  package func letGo(_ cell: Int) {
     check(cell)
     // SAFETY: the cell was checked; by the invariant the free list has room for one that was held.
     let count = unsafe holders[cell]
@@ -83,7 +83,7 @@ struct CellPool: ~Copyable {
   }
 
   /// How many hold a cell.
-  func holderCount(_ cell: Int) -> Int {
+  package func holderCount(_ cell: Int) -> Int {
     check(cell)
     // SAFETY: the cell was checked.
     return Int(unsafe holders[cell])
@@ -100,11 +100,11 @@ struct CellPool: ~Copyable {
 /// Memory: a byte for each cell.
 /// - Thread: as `CellPool`.
 @safe
-final class HeldCells {
+package final class HeldCells {
   let capacity: Int
   private let counts: UnsafeMutablePointer<UInt8>
 
-  init(capacity: Int) {
+  package init(capacity: Int) {
     self.capacity = capacity
     // SAFETY: `capacity` bytes, initialised here and freed in `deinit`.
     unsafe counts = .allocate(capacity: capacity)
@@ -116,7 +116,7 @@ final class HeldCells {
 
   /// Notes one more; false when a byte cannot count it.
   @inline(__always)
-  func add(_ cell: Int) -> Bool {
+  package func add(_ cell: Int) -> Bool {
     check(cell)
     // SAFETY: the cell was checked.
     let count = unsafe counts[cell]
@@ -127,7 +127,7 @@ final class HeldCells {
 
   /// Notes one less.
   @inline(__always)
-  func remove(_ cell: Int) {
+  package func remove(_ cell: Int) {
     check(cell)
     // SAFETY: the cell was checked.
     let count = unsafe counts[cell]
@@ -136,7 +136,7 @@ final class HeldCells {
   }
 
   /// Lets go of everything.
-  func letGoAll(in pool: borrowing CellPool) {
+  package func letGoAll(in pool: borrowing CellPool) {
     for cell in 0..<capacity {
       // SAFETY: the cell is below `capacity`.
       while unsafe counts[cell] > 0 {

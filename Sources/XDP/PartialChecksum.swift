@@ -9,14 +9,14 @@
 // is done for veth alone, never for frames off a wire.
 
 internal import Base
-internal import FrameMemory
+package import FrameMemory
 internal import Wire
 
 extension Offload {
   /// What is left to do to a frame without a tag: its TCP or UDP checksum, or nothing.
   ///
   /// - Cost: the headers, some nanoseconds.
-  static func ofUnfinished(_ bytes: RawSpan) -> Offload {
+  package static func ofUnfinished(_ bytes: RawSpan) -> Offload {
     guard bytes.byteCount >= 14 + 20 + 8 else { return .none }
     switch (bytes.big16(12), bytes.byte(14) >> 4) {
     case (0x0800, 4):

@@ -27,6 +27,8 @@ public struct XDPDevice: ~Copyable, Sendable {
     public var modes = Set(XDPMode.allCases)
     /// Generic mode on a veth, which loses VLAN tags that the other end keeps beside its frames.
     public var losesTags = false
+    /// For tests on machines without such a driver: sockets that copy are handled as zero-copy ones.
+    package var actsAsZeroCopy = false
 
     public init() {}
   }
@@ -70,7 +72,7 @@ public struct XDPDevice: ~Copyable, Sendable {
         continue
       }
       do throws(Errno) {
-        parts = try Self.open(facts, mode, memory)
+        parts = try Self.open(facts, mode, memory, options)
         self.name = name
         self.mode = mode
         self.memory = memory
@@ -109,14 +111,16 @@ public struct XDPDevice: ~Copyable, Sendable {
   }
 
   /// The kernel lets go of a queue and of a program a moment after whoever had them has closed them.
-  private static func open(_ facts: DeviceFacts, _ mode: XDPMode, _ memory: XDPMemory)
+  private static func open(
+    _ facts: DeviceFacts, _ mode: XDPMode, _ memory: XDPMemory, _ options: Options
+  )
     throws(Errno) -> OpenedDevice
   {
     var opened: OpenedDevice?
     var problem = Errno(rawValue: EBUSY)
     _ = MonotonicClock.wait(atMostNanoseconds: patienceNanoseconds) {
       do throws(Errno) {
-        opened = try OpenedDevice(facts, mode, memory)
+        opened = try OpenedDevice(facts, mode, memory, options)
         return true
       } catch {
         problem = error
@@ -184,17 +188,21 @@ private struct OpenedDevice: ~Copyable, Sendable {
   /// An epoll of the sockets and of `watch`.
   let wakeups: Descriptor
 
-  init(_ facts: DeviceFacts, _ mode: XDPMode, _ memory: XDPMemory) throws(Errno) {
+  init(
+    _ facts: DeviceFacts, _ mode: XDPMode, _ memory: XDPMemory, _ options: XDPDevice.Options
+  ) throws(Errno) {
+    let use = XDPQueue.Use(
+      bindsZeroCopy: mode == .zeroCopy, sendsLater: mode == .zeroCopy || options.actsAsZeroCopy,
+      notesTags: facts.isVeth && mode != .generic)
     var queues: [XDPQueue] = []
     for number in 0..<facts.queueCount {
       queues.append(
         try XDPQueue(
-          device: facts, queue: UInt32(number), isZeroCopy: mode == .zeroCopy,
-          notesTags: facts.isVeth && mode != .generic, memory: memory))
+          device: facts, queue: UInt32(number), use, memory: memory))
     }
     let program = try RedirectProgram(
       device: facts.index, sockets: queues.map { $0.socket.number }, isGeneric: mode == .generic,
-      tellsTags: facts.isVeth && mode != .generic)
+      tellsTags: use.notesTags)
     let watch = try Self.own(clinux_xdp_watch(facts.index))
     let wakeups = try Self.own(clinux_epoll_create())
     try Self.listen(wakeups, to: watch)

@@ -19,6 +19,14 @@ internal import Linux
 /// - Thread: made and closed by whoever manages ports, used by one worker.
 @safe
 final class XDPQueue {
+  /// How a queue is used.
+  struct Use {
+    var bindsZeroCopy: Bool
+    /// See `isZeroCopy`.
+    var sendsLater: Bool
+    var notesTags: Bool
+  }
+
   /// The four rings of 8, 8, 16 and 16 bytes.
   static let ringBytesPerEntry = 48
   /// Room for frames that the network stack has not taken yet.
@@ -42,7 +50,7 @@ final class XDPQueue {
 
   /// Opens a socket and binds it to queue `number` of a device in the calling thread's namespace.
   init(
-    device: DeviceFacts, queue number: UInt32, isZeroCopy: Bool, notesTags: Bool, memory: XDPMemory
+    device: DeviceFacts, queue number: UInt32, _ use: Use, memory: XDPMemory
   ) throws(Errno) {
     let limits = memory.limits
     let descriptor = clinux_xdp_open()
@@ -65,7 +73,7 @@ final class XDPQueue {
     }
     guard
       clinux_xdp_set_budget(descriptor, UInt32(limits.ringEntries / 2), Self.sendBufferBytes) == 0,
-      clinux_xdp_bind(descriptor, device.index, number, isZeroCopy ? 1 : 0) == 0,
+      clinux_xdp_bind(descriptor, device.index, number, use.bindsZeroCopy ? 1 : 0) == 0,
       memory.admitQueue()
     else {
       let error = Errno.current
@@ -75,8 +83,8 @@ final class XDPQueue {
     }
     self.socket = socket
     self.memory = memory
-    self.isZeroCopy = isZeroCopy
-    self.notesTags = notesTags
+    isZeroCopy = use.sendsLater
+    notesTags = use.notesTags
     isFromMemory = device.isVeth
     held = HeldCells(capacity: limits.cellCount)
     unsafe self.mappings = mappings

@@ -22,10 +22,11 @@ struct TransferTests {
     memory = try XDPMemory()
   }
 
-  private func open(_ name: String, _ modes: Set<XDPMode> = Set(XDPMode.allCases)) throws
-    -> XDPAttachment
-  {
+  private func open(
+    _ name: String, _ modes: Set<XDPMode> = Set(XDPMode.allCases), actsAsZeroCopy: Bool = false
+  ) throws -> XDPAttachment {
     var options = XDPDevice.Options()
+    options.actsAsZeroCopy = actsAsZeroCopy
     options.modes = modes
     options.losesTags = modes == [.generic]
     let attachment = XDPAttachment(
@@ -147,6 +148,34 @@ struct TransferTests {
     }
     #expect(network.takeFailures() == [])
     expectCellsBack([a, b, c])
+  }
+
+  @Test(
+    "what a zero-copy device sends later is not changed meanwhile: a tag or a mark costs a copy")
+  func forwardsByZeroCopy() throws {
+    let (a, b) = (try open("a"), try open("b", actsAsZeroCopy: true))
+    let (farA, farB) = (try far("a"), try far("b"))
+    for tag in [VLANTag.none, VLANTag(vlan: 6)] {
+      let frames = TestFrame.some(200, byteCount: 300, seed: 4)
+      network.send(frames, by: farA)
+      var moved = 0
+      _ = becomesTrue {
+        moved += network.forward(from: a, to: [(b, tag)]).count
+        return moved == frames.count
+      }
+      #expect(network.collect(farB, atLeast: 200) == frames.map { $0.tagged(tag) })
+      #expect(b.lentCount == 200 && b.copiedCount == (tag.isPresent ? 200 : 0))
+    }
+    network.rewrite = Rewrite(dscp: 7)
+    network.send(TestFrame.some(10), by: farA)
+    var moved = 0
+    _ = becomesTrue {
+      moved += network.forward(from: a, to: [(b, nil)]).count
+      return moved == 10
+    }
+    #expect(b.lentCount == 200 && b.copiedCount == 210)
+    #expect(network.takeFailures() == [])
+    expectCellsBack([a, b])
   }
 
   @Test("a frame twice to the same port, untagged and tagged")

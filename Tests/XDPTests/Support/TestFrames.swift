@@ -85,6 +85,8 @@ final class TestSwitch {
   /// What did not leave, in order.
   private(set) var failures: [DropReason] = []
   private(set) var isGone = false
+  /// What deliveries say about changes to the bytes.
+  var rewrite = Rewrite.none
 
   /// What lies in the batch.
   var frames: [TestFrame] { Self.frames(of: batch) }
@@ -160,7 +162,8 @@ final class TestSwitch {
     for port in targets.indices {
       for index in 0..<batch.count {
         deliveries.append(
-          frame: UInt16(index), to: PortIndex(port), tag: targets[port].1 ?? batch[index].tag)
+          frame: UInt16(index), to: PortIndex(port), tag: targets[port].1 ?? batch[index].tag,
+          rewrite: rewrite)
       }
       let result = targets[port].0.transmit(batch, &deliveries, port: PortIndex(port))
       if result.isGone { isGone = true }

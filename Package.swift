@@ -101,7 +101,7 @@ let programs: [Target] = [
     "martlet-bench",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Model", "Planner", "Netlink",
-      "Attachments", "HTTP", "Rig", "CAllocationCount",
+      "Attachments", "HTTP", "HostAgent", "Rig", "CAllocationCount",
     ]),
 ]
 

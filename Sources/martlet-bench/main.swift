@@ -9,6 +9,7 @@ internal import Glibc
 let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)] = [
   ("pipeline", "frames per second through the switch, in memory", PipelineReport.run),
   ("allocations", "allocations per frame: must be zero", AllocationReport.run),
+  ("switch", "a bare switch between given devices, for harnesses", SwitchCommand.run),
   ("stream", "a paced stream of numbered frames: send or receive it", StreamCommand.run),
   ("blocked", "how long failures and changes block a stream", BlockedReport.run),
   ("idle", "processor time and memory of a host agent while nobody sends", IdleReport.run),

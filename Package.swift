@@ -4,7 +4,7 @@
 // holds the same table and refuses an import that climbs.
 //
 //   F7  martlet   martlet-bench   WireExercise
-//   F6  Lab   Rig
+//   F6  Lab   Rig   BenchReport
 //   F5  HostAgent
 //   F4  Attachments   Netlink   ConfigFile   HTTP   Planner   QMP
 //   F3  Dataplane   Model
@@ -89,6 +89,7 @@ let floors: [Target] = [
   module(
     "Lab", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "HostAgent"]),
   module("Rig", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP"]),
+  module("BenchReport", ["Base"]),
 ]
 
 let programs: [Target] = [
@@ -101,7 +102,7 @@ let programs: [Target] = [
     "martlet-bench",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Model", "Planner", "Netlink",
-      "Attachments", "HTTP", "HostAgent", "Rig", "CAllocationCount",
+      "Attachments", "HTTP", "HostAgent", "Rig", "BenchReport", "CAllocationCount",
     ]),
 ]
 
@@ -146,6 +147,7 @@ let suites: [Target] = [
       "Base", "Wire", "FrameMemory", "Linux", "Dataplane", "Protocols", "Model", "Netlink",
       "ConfigFile", "HTTP", "Attachments", "HostAgent", "Rig", "martlet",
     ]),
+  tests("BenchTests", ["Base", "BenchReport"]),
   tests("LabTests", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "Lab"]),
 ]
 

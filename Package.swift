@@ -10,7 +10,7 @@
 //   F3  Dataplane   Model
 //   F2  FrameMemory   Tables   Protocols   Linux
 //   F1  Base   Wire
-//   F0  CLinux   CNetlink   CPcap   CYAML   CMicrohttpd   CCurl   CAllocationCount
+//   F0  CLinux   CNetlink   CPcap   CYAML   CMicrohttpd   CCurl   CAllocationCount   CBenchPeers
 
 import PackageDescription
 
@@ -54,6 +54,7 @@ let floors: [Target] = [
   // F0: C. One module map a library; `CLinux` holds what the importer cannot read by itself.
   .target(name: "CLinux"),
   .target(name: "CAllocationCount"),
+  .target(name: "CBenchPeers"),
   library("CNetlink", pkgConfig: "libnl-route-3.0", package: "libnl-route-3-dev"),
   library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
   library("CYAML", pkgConfig: "yaml-0.1", package: "libyaml-dev"),
@@ -103,6 +104,7 @@ let programs: [Target] = [
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Model", "Planner", "Netlink",
       "Attachments", "HTTP", "HostAgent", "Rig", "BenchReport", "CAllocationCount",
+      "CBenchPeers",
     ]),
 ]
 

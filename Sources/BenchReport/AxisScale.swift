@@ -1,13 +1,13 @@
 // Where a value is on an axis, and which values are written beside it.
 
 /// A linear or logarithmic axis over a range of values.
-struct AxisScale: Equatable {
-  let low: Double
-  let high: Double
-  let isLogarithmic: Bool
+package struct AxisScale: Equatable {
+  package let low: Double
+  package let high: Double
+  package let isLogarithmic: Bool
 
   /// From 0 to a round number not below `highest`.
-  init(to highest: Double) {
+  package init(to highest: Double) {
     let step = Self.step(for: highest)
     low = 0
     high = max(step, (highest / step).rounded(.up) * step)
@@ -15,7 +15,7 @@ struct AxisScale: Equatable {
   }
 
   /// From a power of ten to a power of ten around the values, all above 0.
-  init(logarithmic lowest: Double, _ highest: Double) {
+  package init(logarithmic lowest: Double, _ highest: Double) {
     precondition(lowest > 0 && highest >= lowest, "a logarithmic axis has no zero")
     var low = 1.0
     while low > lowest { low /= 10 }
@@ -26,13 +26,13 @@ struct AxisScale: Equatable {
   }
 
   /// 0 at the low end, 1 at the high end.
-  func position(of value: Double) -> Double {
+  package func position(of value: Double) -> Double {
     guard isLogarithmic else { return (value - low) / (high - low) }
     return Self.logarithm(max(value, low) / low) / Self.logarithm(high / low)
   }
 
   /// The values to write down, in order.
-  var ticks: [Double] {
+  package var ticks: [Double] {
     if !isLogarithmic {
       let step = Self.step(for: high)
       return (0...Int((high / step).rounded())).map { Double($0) * step }
@@ -57,7 +57,7 @@ struct AxisScale: Equatable {
   }
 
   /// The natural logarithm, by halving: no C library on this floor.
-  static func logarithm(_ value: Double) -> Double {
+  package static func logarithm(_ value: Double) -> Double {
     var rest = value
     var twos = 0.0
     while rest >= 2 {
@@ -79,7 +79,7 @@ struct AxisScale: Equatable {
   }
 
   /// A tick as people write it: `0.5`, `20`, `5k`, `1M`.
-  static func label(_ value: Double) -> String {
+  package static func label(_ value: Double) -> String {
     for (size, suffix) in [(1e9, "G"), (1e6, "M"), (1e4, "k")] where value >= size {
       let unit = suffix == "k" ? 1e3 : size
       return SVGCanvas.number(value / unit) + suffix

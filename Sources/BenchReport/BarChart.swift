@@ -2,17 +2,17 @@
 
 /// One metric of every subject that has it.
 public struct BarChart: Equatable, Sendable {
-  struct Bar: Equatable, Sendable {
-    var label: String
-    var samples: Samples
-    var isOurs: Bool
+  package struct Bar: Equatable, Sendable {
+    package var label: String
+    package var samples: Samples
+    package var isOurs: Bool
     /// To the subject that it is compared with.
-    var ratio: Double?
+    package var ratio: Double?
   }
 
-  struct Group: Equatable, Sendable {
-    var title: String
-    var bars: [Bar]
+  package struct Group: Equatable, Sendable {
+    package var title: String
+    package var bars: [Bar]
   }
 
   private static let width = 960.0
@@ -26,7 +26,7 @@ public struct BarChart: Equatable, Sendable {
   let title: String
   let subtitle: String
   let places: Int
-  let groups: [Group]
+  package let groups: [Group]
 
   /// Nil when fewer than two subjects have the metric: there is nothing to compare.
   public init?(_ section: ReportSection, _ metric: Metric) {
@@ -51,7 +51,7 @@ public struct BarChart: Equatable, Sendable {
     places = metric.places
   }
 
-  func drawing(foot: Surroundings) -> SVGCanvas {
+  package func drawing(foot: Surroundings) -> SVGCanvas {
     let rows = groups.reduce(0) { $0 + $1.bars.count }
     let titles = groups.count { !$0.title.isEmpty }
     let height =

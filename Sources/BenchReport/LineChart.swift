@@ -47,7 +47,7 @@ public struct LineChart: Equatable, Sendable {
     if !line.points.isEmpty { series.append(line) }
   }
 
-  func drawing(foot: Surroundings) -> SVGCanvas {
+  package func drawing(foot: Surroundings) -> SVGCanvas {
     var canvas = SVGCanvas(width: Self.size.width, height: Self.size.height, title: title)
     canvas.frame(
       title: title, subtitle: "\(yTitle), over \(xTitle); dot: median, whisker: lowest to highest",

@@ -1,8 +1,8 @@
 // Writes SVG 1.1 for pictures that are shown on a slide: boxes, lines, dots and text.
 
 /// A drawing that is being written.
-struct SVGCanvas {
-  enum Anchor: String {
+package struct SVGCanvas {
+  package enum Anchor: String {
     case start
     case middle
     case end
@@ -27,7 +27,7 @@ struct SVGCanvas {
   }
 
   /// The whole drawing.
-  var text: String {
+  package var text: String {
     Self.head(width, height, title) + body + "</svg>\n"
   }
 

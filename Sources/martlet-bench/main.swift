@@ -10,6 +10,7 @@ let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)
   ("pipeline", "frames per second through the switch, in memory", PipelineReport.run),
   ("allocations", "allocations per frame: must be zero", AllocationReport.run),
   ("switch", "a bare switch between given devices, for harnesses", SwitchCommand.run),
+  ("tool", "cables, a generator and round trips: the parts of the comparisons", ToolCommand.run),
   ("stream", "a paced stream of numbered frames: send or receive it", StreamCommand.run),
   ("blocked", "how long failures and changes block a stream", BlockedReport.run),
   ("idle", "processor time and memory of a host agent while nobody sends", IdleReport.run),

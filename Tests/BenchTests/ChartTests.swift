@@ -1,9 +1,8 @@
 // The numbers of pictures: axes, groups, and text that is XML.
 
 import Base
+import BenchReport
 import Testing
-
-@testable import BenchReport
 
 struct ChartTests {
   @Test(arguments: [0.003, 0.7, 1, 1.4, 3.1, 19.7, 27.55, 64, 99, 100, 101, 548, 1_299_000])

@@ -16,7 +16,7 @@ public struct BarChart: Equatable, Sendable {
   }
 
   private static let width = 960.0
-  private static let labelWidth = 210.0
+  private static let labelWidth = 230.0
   private static let valueWidth = 150.0
   private static let rowHeight = 27.0
   private static let groupHeight = 30.0
@@ -35,7 +35,7 @@ public struct BarChart: Equatable, Sendable {
       guard let samples = section[metric.name, of: subject.name] else { continue }
       let isBase = subject.comparedWith == nil || subject.comparedWith == subject.name
       let bar = Bar(
-        label: subject.name, samples: samples, isOurs: subject.isOurs,
+        label: subject.title, samples: samples, isOurs: subject.isOurs,
         ratio: isBase ? nil : section.ratio(metric.name, of: subject))
       if let index = groups.firstIndex(where: { $0.title == subject.group }) {
         groups[index].bars.append(bar)

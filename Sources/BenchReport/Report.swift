@@ -19,8 +19,11 @@ public struct Surroundings: Equatable, Sendable {
 
   /// For the foot of a picture.
   public var line: String {
-    [machine, kernel, date, commit.isEmpty ? "" : "Martlet \(commit)"]
-      .filter { !$0.isEmpty }.joined(separator: "  ·  ")
+    [
+      machine, kernel.isEmpty ? "" : "Linux \(kernel)", date,
+      commit.isEmpty ? "" : "Martlet \(commit)",
+    ]
+    .filter { !$0.isEmpty }.joined(separator: "  ·  ")
   }
 }
 

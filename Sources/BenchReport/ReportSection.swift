@@ -42,6 +42,8 @@ public struct Metric: Equatable, Sendable {
 public struct Subject: Equatable, Sendable {
   /// Unique in its section; the `name` of a JSON row, and the first column.
   public var name: String
+  /// What people call it, on pictures.
+  public var title: String
   /// Subjects of one group are drawn together, under its name.
   public var group: String
   /// The subject whose figures are 1 in the ratios; nil for no ratios.
@@ -53,10 +55,12 @@ public struct Subject: Equatable, Sendable {
   public var keys: [JSONObject.Member]
 
   public init(
-    _ name: String, group: String = "", comparedWith: String? = nil, isOurs: Bool = false,
+    _ name: String, title: String? = nil, group: String = "", comparedWith: String? = nil,
+    isOurs: Bool = false,
     note: String = "", keys: [JSONObject.Member] = []
   ) {
     self.name = name
+    self.title = title ?? name
     self.group = group
     self.comparedWith = comparedWith
     self.isOurs = isOurs

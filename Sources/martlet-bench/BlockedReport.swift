@@ -72,7 +72,7 @@ enum BlockedReport {
     _ events: [BlockedEvent], runs: Int, rate: Int, _ binary: String
   ) throws -> [Row] {
     let rig = try Rig(
-      BlockedTopology.text(), executable: binary, prefix: "mb\(getpid())-")
+      BlockedTopology.text(), executable: binary, prefix: RigEnvironment.uniquePrefix())
     defer { rig.close() }
     try rig.start()
     try rig.addNode("late")

@@ -13,9 +13,9 @@ struct RoundTripTimes: Codable {
   var p999Microseconds: Double
 
   /// All zero when no round trip was measured.
-  init(_ nanoseconds: some Collection<UInt64>, asked: Int) {
+  init(_ nanoseconds: some Collection<UInt64>, lost: Int) {
     measured = nanoseconds.count
-    lost = max(0, asked - measured)
+    self.lost = lost
     let samples = measured > 0 ? Samples(nanoseconds.map { Double($0) / 1_000 }) : Samples([0])
     leastMicroseconds = samples.low
     p50Microseconds = samples.percentile(0.5)

@@ -20,7 +20,7 @@ enum ToolCommand {
     The parts of the comparisons. A `cable` is C and has no switch: KIND is \(cables); those of TAPs
     make them. `attachments` is the same with Martlet's own attachments: KIND is tap or packet.
     `generate` sends UDP frames (sendmmsg, no queueing) from 10.99.0.1 to 10.99.0.2 port 9; --bytes is
-    without FCS, --rate 0 as fast as it goes. `sink` binds a port and never reads. Times are in nanoseconds.
+    without FCS, --rate 0 as fast as it goes. `sink` binds a port and refuses. Times are in nanoseconds.
     """
 
   private static let cables = CableKind.allCases.map(\.rawValue).joined(separator: ", ")
@@ -155,10 +155,11 @@ enum ToolCommand {
     let port = try port(&options)
     var times = [UInt64](repeating: 0, count: count)
     let bytes = Array(octets(UInt64(address.rawValue))[4...])
-    // SAFETY: four bytes of address and room for `count` times.
-    let measured = unsafe bench_peers_round_trips(bytes, port, &times, Int32(count), seconds)
-    try check(measured)
-    print(RoundTripTimes(times.prefix(Int(measured)), asked: count).json)
+    var lost: Int32 = 0
+    // SAFETY: four bytes of address, room for `count` times, and one number.
+    let measured = try check(
+      unsafe bench_peers_round_trips(bytes, port, &times, Int32(count), seconds, &lost))
+    print(RoundTripTimes(times.prefix(Int(measured)), lost: Int(lost)).json)
   }
 }
 

@@ -97,4 +97,12 @@ struct ReportTests {
   func decimals(value: Double, places: Int, text: String) {
     #expect(TextTable.decimal(value, places) == text)
   }
+
+  /// As `date -u -d @SECONDS` prints them.
+  @Test(arguments: [
+    (UInt64(0), "1970-01-01 00:00 UTC"), (951_782_399, "2000-02-28 23:59 UTC"),
+    (951_782_400, "2000-02-29 00:00 UTC"), (1_709_251_199, "2024-02-29 23:59 UTC"),
+    (1_795_176_660, "2026-11-20 12:11 UTC"), (4_107_542_400, "2100-03-01 00:00 UTC"),
+  ])
+  func dates(seconds: UInt64, text: String) { #expect(UTCTime.text(seconds: seconds) == text) }
 }

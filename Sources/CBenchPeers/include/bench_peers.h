@@ -67,9 +67,10 @@ int bench_peers_generate(const char *device, const struct bench_peers_load *load
 // --- UDP ends (round_trip.c)
 // Echoes every datagram, for ever.
 int bench_peers_echo(uint16_t port);
-// Binds a port and never reads: datagrams end in a full buffer, the cheapest end that counts them.
+// Binds a port and refuses every datagram: the stack counts it (Udp InErrors) and keeps none.
 int bench_peers_sink(uint16_t port);
-// Sends `count` datagrams one after the other, waits for each echo, and writes each time in nanoseconds.
-// A lost one (200 ms) is left out. Returns how many there are. Ends early after `seconds`.
+// Sends at most `count` datagrams one after the other until `seconds` have gone by, waits for each echo,
+// and writes each time in nanoseconds. One that is lost (200 ms) has no time and is counted in `lost`.
+// Returns how many times there are.
 int bench_peers_round_trips(const uint8_t address[4], uint16_t port, uint64_t *nanoseconds,
-                            int count, double seconds);
+                            int count, double seconds, int *lost);

@@ -184,6 +184,8 @@ public final class ContainerPair {
     }
   }
 
+  public var hasSwitchProcess: Bool { !switchProcesses.isEmpty }
+
   private func words() -> String { programs.map { String($0.text.suffix(400)) }.joined() }
 
   /// Ends every program and removes everything. Safe to call again.

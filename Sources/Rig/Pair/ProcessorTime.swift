@@ -26,7 +26,8 @@ public enum ProcessorTime {
 
 /// UDP datagrams that reached the stack of a namespace (proc(5), /proc/net/snmp).
 public enum DatagramCount {
-  /// Those that a socket got, and those that a full socket lost: the path brought both.
+  /// Those that a socket got, and those that it refused or had no room for: the path brought them
+  /// all. What waits in a socket is not counted: let it refuse everything.
   public static func arrived(in namespace: NetworkNamespace) throws(Failure) -> UInt64 {
     let bytes = try namespace.run { () throws(Failure) in
       try readFile("/proc/thread-self/net/snmp", limitBytes: 1 << 16)
@@ -46,7 +47,7 @@ public enum DatagramCount {
     func value(_ name: String) -> UInt64? {
       lines[0].firstIndex { $0 == name }.flatMap { UInt64(lines[1][$0]) }
     }
-    guard let got = value("InDatagrams"), let lost = value("RcvbufErrors") else { return nil }
+    guard let got = value("InDatagrams"), let lost = value("InErrors") else { return nil }
     return got + lost
   }
 }

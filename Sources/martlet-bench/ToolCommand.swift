@@ -15,6 +15,7 @@ enum ToolCommand {
            martlet-bench tool generate --device DEV --source MAC --destination MAC [--bytes N]
                                        [--flows N] [--rate N] [--seconds S] [--processor N]
            martlet-bench tool echo|sink PORT [--processor N]
+           martlet-bench tool memory-point KIND COUNT
            martlet-bench tool round-trips ADDRESS PORT [--count N] [--seconds S] [--processor N]
 
     The parts of the comparisons. A `cable` is C and has no switch: KIND is \(cables); those of TAPs
@@ -36,6 +37,7 @@ enum ToolCommand {
     case "echo": try check(bench_peers_echo(try port(&options)))
     case "sink": try check(bench_peers_sink(try port(&options)))
     case "round-trips": try roundTrips(&options)
+    case "memory-point": try memoryPoint(&options)
     case "--help": print(help)
     default: throw WrongUsage(text: "there is no such tool; martlet-bench tool --help lists them")
     }
@@ -140,6 +142,18 @@ enum ToolCommand {
       "seconds": .double(sent.seconds), "processorSeconds": .double(sent.processor_seconds),
     ]
     print(row)
+  }
+
+  private static func memoryPoint(_ options: inout Options) throws {
+    guard let kind = options.word().flatMap({ MemoryKind(rawValue: $0) }),
+      let count = options.word().flatMap({ Int($0) }), count > 0
+    else {
+      let kinds = MemoryKind.allCases.map(\.rawValue).joined(separator: ", ")
+      throw WrongUsage(text: "memory-point needs one of \(kinds), and a number")
+    }
+    try options.end()
+    // Where this process is: whoever starts it has chosen the namespace.
+    print(try MemoryPoint(kind, count: count, in: nil).json)
   }
 
   private static func octets(_ value: UInt64) -> [UInt8] {

@@ -4,11 +4,12 @@
 
 internal import Base
 internal import Glibc
+internal import Rig
 
 /// What goes into the report, in its order.
 let reportBenchmarks = [
   PeersBenchmark.benchmark, CableBenchmark.benchmark, LatencyBenchmark.benchmark,
-  LossBenchmark.benchmark,
+  LossBenchmark.benchmark, MemoryBenchmark.benchmark,
 ]
 
 /// The benchmarks by the word on the command line.
@@ -40,6 +41,8 @@ do {
   complain("martlet-bench: error: \(wrong.text)")
   exit(2)
 } catch {
+  // What failed because a signal made everything go is not worth a word.
+  RigCleanup.waitIfInterrupted()
   complain("\(error)")
   exit(1)
 }

@@ -6,8 +6,11 @@
 public import Base
 internal import Glibc
 internal import Linux
+internal import Synchronization
 
 public enum RigCleanup {
+  private static let isInterrupted = Atomic(false)
+
   /// Ends the processes in the namespaces of a prefix, and removes the namespaces and folders.
   public static func demolish(prefix: String) {
     let names = NetworkNamespace.names().filter { $0.hasPrefix(prefix) }
@@ -50,11 +53,17 @@ public enum RigCleanup {
           (try? poller.add(signals.descriptor, token: 0)) != nil
         else { return }
         while poller.wait(timeoutNanoseconds: nil) == 0 {}
+        isInterrupted.store(true, ordering: .sequentiallyConsistent)
         // Twice: the main thread may have been about to make one more.
         for _ in 0..<2 { demolish(prefix: "mt\(getpid())x") }
         _exit(130)
       }
       _ = consume thread
     } catch { throw error.failure("cannot listen to signals") }
+  }
+
+  /// Does not return when a signal came: this process ends as soon as its rigs are removed.
+  public static func waitIfInterrupted() {
+    while isInterrupted.load(ordering: .sequentiallyConsistent) { pause() }
   }
 }

@@ -149,7 +149,7 @@ let suites: [Target] = [
       "Base", "Wire", "FrameMemory", "Linux", "Dataplane", "Protocols", "Model", "Netlink",
       "ConfigFile", "HTTP", "Attachments", "HostAgent", "Rig", "martlet",
     ]),
-  tests("BenchTests", ["Base", "BenchReport"]),
+  tests("BenchTests", ["Base", "BenchReport", "Rig"]),
   tests("LabTests", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "Lab"]),
 ]
 

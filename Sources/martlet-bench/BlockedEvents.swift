@@ -26,8 +26,10 @@ enum BlockedEvent: String, CaseIterable {
   var limitMilliseconds: Double? {
     switch self {
     case .uplinkFailure: 10
-    case .steady, .failback, .configurationChange, .portAttach, .portDetach: 0
-    case .agentKill: nil
+    case .agentKill: 200
+    case .failback, .configurationChange, .portAttach, .portDetach: 0
+    // What the machine loses by itself is no promise of ours; it is shown, and judges the others.
+    case .steady: nil
     }
   }
 }

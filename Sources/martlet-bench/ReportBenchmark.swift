@@ -21,6 +21,9 @@ struct ReportBenchmark: Sendable {
   var quickWords: [String] = []
   var measure: @Sendable (inout Options, Progress) throws -> [ReportSection]
 
+  /// Once for all benchmarks of a run.
+  private static let cleanUp = Result { () throws(Failure) in try RigCleanup.cleanUpOnSignals() }
+
   private static let commonHelp = """
       --json     JSON instead of tables
       --svg      pictures too: PATH is a file that ends in .svg, or a folder
@@ -59,7 +62,7 @@ struct ReportBenchmark: Sendable {
         remedy: "run as root, where the kernel has them")
     }
     RigCleanup.sweep()
-    try RigCleanup.cleanUpOnSignals()
+    try Self.cleanUp.get()
   }
 }
 

@@ -41,7 +41,7 @@ enum AllCommand {
         var own = Options(isQuick ? benchmark.quickWords : [], of: benchmark.name)
         for section in try benchmark.measure(&own, progress) {
           report.add(section)
-          section.lines.forEach { print($0) }
+          section.printLines()
         }
         if let json { try AtomicFile.write(Array(report.json.prettyText.utf8), to: json) }
         if let pictures { try report.writePictures(to: pictures) }

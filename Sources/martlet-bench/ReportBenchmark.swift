@@ -47,7 +47,7 @@ struct ReportBenchmark: Sendable {
       print(report.json.prettyText, terminator: "")
     } else {
       report.printHeading()
-      for section in report.sections { section.lines.forEach { print($0) } }
+      for section in report.sections { section.printLines() }
     }
     if let pictures { try report.writePictures(to: pictures) }
     return report.keepsPromises
@@ -63,6 +63,14 @@ struct ReportBenchmark: Sendable {
     }
     RigCleanup.sweep()
     try Self.cleanUp.get()
+  }
+}
+
+extension ReportSection {
+  /// At once, also into a file: the next section takes minutes.
+  func printLines() {
+    for line in lines { print(line) }
+    fflush(nil)
   }
 }
 

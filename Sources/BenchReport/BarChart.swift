@@ -16,7 +16,8 @@ public struct BarChart: Equatable, Sendable {
   }
 
   private static let width = 960.0
-  private static let labelWidth = 230.0
+  /// Of a letter of a label, bold, at its size.
+  private static let letterWidth = 8.2
   private static let valueWidth = 150.0
   private static let rowHeight = 27.0
   private static let groupHeight = 30.0
@@ -78,14 +79,29 @@ public struct BarChart: Equatable, Sendable {
     return canvas
   }
 
-  private static func x(_ value: Double, _ scale: AxisScale) -> Double {
-    let span = width - 28 - labelWidth - valueWidth
+  /// Room for the longest label.
+  private var labelWidth: Double {
+    let longest = groups.flatMap(\.bars).map(\.label.count).max() ?? 0
+    return min(Self.width / 2, Double(longest) * Self.letterWidth + 12)
+  }
+
+  private func x(_ value: Double, _ scale: AxisScale) -> Double {
+    let span = Self.width - 28 - labelWidth - Self.valueWidth
     return 28 + labelWidth + span * scale.position(of: value)
+  }
+
+  /// `147k` and `34.9M`: a picture is read from afar.
+  package static func valueText(_ value: Double, _ places: Int) -> String {
+    if value >= 1e6 { return TextTable.decimal(value / 1e6, 1) + "M" }
+    if value >= 1e4, places == 0 {
+      return TextTable.decimal(value / 1e3, value < 1e5 ? 1 : 0) + "k"
+    }
+    return TextTable.decimal(value, places)
   }
 
   private func drawAxis(_ scale: AxisScale, _ canvas: inout SVGCanvas, bottom: Double) {
     for tick in scale.ticks {
-      let x = Self.x(tick, scale)
+      let x = self.x(tick, scale)
       canvas.line(x, Self.headHeight - 6, x, bottom + 2, color: SVGCanvas.grid)
       canvas.text(
         AxisScale.label(tick), x: x, y: bottom + 14, size: 12, color: SVGCanvas.faded,
@@ -95,14 +111,14 @@ public struct BarChart: Equatable, Sendable {
 
   private func draw(_ bar: Bar, _ scale: AxisScale, _ canvas: inout SVGCanvas, y: Double) {
     let middle = y + Self.rowHeight / 2
-    let start = Self.x(0, scale)
+    let start = x(0, scale)
     let samples = bar.samples
     canvas.text(
       bar.label, x: start - 10, y: middle, size: 14, anchor: .end, isBold: bar.isOurs)
     canvas.box(
-      x: start, y: y + 4, width: Self.x(samples.median, scale) - start,
+      x: start, y: y + 4, width: x(samples.median, scale) - start,
       height: Self.rowHeight - 8, fill: bar.isOurs ? SVGCanvas.ours : SVGCanvas.others)
-    let (low, high) = (Self.x(samples.low, scale), Self.x(samples.high, scale))
+    let (low, high) = (x(samples.low, scale), x(samples.high, scale))
     if samples.count > 1 {
       canvas.line(low, middle, high, middle, color: SVGCanvas.ink, width: 1.5)
       for x in [low, high] {
@@ -111,7 +127,7 @@ public struct BarChart: Equatable, Sendable {
     }
     let ratio = bar.ratio.map { "  (×\(TextTable.decimal($0, 2)))" } ?? ""
     canvas.text(
-      TextTable.decimal(samples.median, places) + ratio,
-      x: max(high, Self.x(samples.median, scale)) + 10, y: middle, size: 14, isBold: bar.isOurs)
+      Self.valueText(samples.median, places) + ratio,
+      x: max(high, x(samples.median, scale)) + 10, y: middle, size: 14, isBold: bar.isOurs)
   }
 }

@@ -24,7 +24,7 @@ public struct LineChart: Equatable, Sendable {
   }
 
   private static let size = (width: 960.0, height: 560.0)
-  private static let area = (left: 96.0, top: 100.0, right: 740.0, bottom: 440.0)
+  private static let area = (left: 96.0, top: 100.0, right: 690.0, bottom: 440.0)
 
   /// A word for the file.
   public let name: String

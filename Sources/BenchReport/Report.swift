@@ -14,6 +14,8 @@ public struct Surroundings: Equatable, Sendable {
   public var command = ""
   /// The load average before the run: somebody else's work shows here.
   public var loadBefore = ""
+  /// Whether somebody else worked: absolute figures, and processor time of the machine, say little then.
+  public var wasBusy = false
 
   public init() {}
 
@@ -45,7 +47,9 @@ public struct Report: Sendable {
       "\(surroundings.commit.isEmpty ? "Martlet" : "Martlet \(surroundings.commit)"), "
         + surroundings.date,
       "\(surroundings.machine); Linux \(surroundings.kernel)",
-      "load before: \(surroundings.loadBefore)", surroundings.command,
+      "load before: \(surroundings.loadBefore)"
+        + (surroundings.wasBusy ? " (busy with something else: trust no figure of this run)" : ""),
+      surroundings.command,
     ].filter { !$0.isEmpty }
   }
 
@@ -53,7 +57,7 @@ public struct Report: Sendable {
     [
       "commit": .string(surroundings.commit), "date": .string(surroundings.date),
       "machine": .string(surroundings.machine), "kernel": .string(surroundings.kernel),
-      "loadBefore": .string(surroundings.loadBefore),
+      "loadBefore": .string(surroundings.loadBefore), "wasBusy": .bool(surroundings.wasBusy),
       "command": .string(surroundings.command), "keepsPromises": .bool(keepsPromises),
       "sections": .array(sections.map(\.json)),
     ]

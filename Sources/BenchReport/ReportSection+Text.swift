@@ -13,10 +13,11 @@ extension ReportSection {
   public var lines: [String] {
     var lines = ["", title, String(repeating: "=", count: title.count)]
     for block in tables { lines += block + [""] }
-    let compared = subjects.compactMap(\.comparedWith)
+    let compared = comparedNames
     if !compared.isEmpty {
-      let names = compared.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
-      lines.append("median (lowest-highest); × is the multiple of \(names.joined(separator: ", "))")
+      let base =
+        compared.count <= 3 ? compared.joined(separator: ", ") : "the line that it is compared with"
+      lines.append("median (lowest-highest); × is the multiple of \(base)")
     } else if subjects.contains(where: { runs(of: $0) > 1 }) {
       lines.append("median (lowest-highest)")
     }
@@ -27,6 +28,15 @@ extension ReportSection {
         + TextTable.decimal(promise.value, 2)
     }
     return lines
+  }
+
+  /// What lines are compared with, as far as it was measured.
+  private var comparedNames: [String] {
+    subjects.compactMap(\.comparedWith).reduce(into: []) { names, name in
+      if !names.contains(name), subjects.contains(where: { $0.name == name }) {
+        names.append(name)
+      }
+    }
   }
 
   private var tables: [[String]] {

@@ -12,7 +12,7 @@ enum AttachmentCable {
   private static let batchFrames = 64
 
   /// Runs until the program is ended.
-  static func run(_ ends: (kind: String, places: [DevicePlace])) throws {
+  static func run(_ ends: (kind: String, places: [SwitchCommand.Place])) throws {
     let attachments = try ends.places.map { try attach($0, kind: ends.kind) }
     do throws(Errno) {
       var poller = try Poller(capacity: 2)
@@ -24,13 +24,16 @@ enum AttachmentCable {
       while true {
         var moved = cable.move(attachments[0], attachments[1])
         moved = cable.move(attachments[1], attachments[0]) || moved
-        if !moved { poller.wait(timeoutNanoseconds: nil) }
+        guard !moved else { continue }
+        // Both must hear of it, whatever the first says.
+        let mayWait = attachments.map { $0.prepareToSleep() }
+        if !mayWait.contains(false) { poller.wait(timeoutNanoseconds: nil) }
       }
     } catch { throw error.failure("cannot wait for frames") }
   }
 
   /// The attachment of a kind, on a device that is made (a TAP) or there.
-  static func attach(_ place: DevicePlace, kind: String) throws -> any Attachment {
+  private static func attach(_ place: SwitchCommand.Place, kind: String) throws -> any Attachment {
     let namespace = try place.open()
     switch kind {
     case "tap": return TapAttachment(try TapDevice.open(name: place.device, namespace: namespace))
@@ -57,6 +60,7 @@ enum AttachmentCable {
       }
       _ = to.transmit(batch, &deliveries, port: PortIndex(1))
       deliveries.removeAll()
+      from.release(batch)
       return true
     }
   }

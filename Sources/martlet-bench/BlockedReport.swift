@@ -60,7 +60,7 @@ enum BlockedReport {
       for direction in BlockedRun.Direction.allCases {
         section.add(
           Subject(
-            name(event, direction), title: "\(event.rawValue), \(direction.rawValue)",
+            name(event, direction), title: "\(event.title), \(direction.rawValue)",
             isOurs: true,
             keys: [
               .init("event", .string(event.rawValue)),

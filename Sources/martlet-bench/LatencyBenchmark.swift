@@ -30,8 +30,11 @@ enum LatencyBenchmark {
     """
 
   private static let topologies: [PeerTopology] =
-    ["martletTap", "martletVeth", "bridge", "ovsTapTso", "ovsVethTso", "cableTap"]
-    .compactMap { PeerTopology.named($0) }.map { topology in
+    (["martletTap", "martletVeth", "bridge", "ovsTapTso", "ovsVethTso", "cableTap"]
+    .compactMap { PeerTopology.named($0) } + [
+      PeerTopology.martletTap("martletTapBusy", poll: "busy"),
+      PeerTopology.martletTap("martletTapSleep", poll: "sleep"),
+    ]).map { topology in
       var topology = topology
       topology.comparedWith = "bridge"
       return topology
@@ -118,7 +121,7 @@ enum LatencyBenchmark {
     for subject in section.subjects {
       chart.add(
         LineChart.Series(
-          subject.title + (subject.group.isEmpty ? "" : " (\(subject.group.prefix { $0 != "," }))"),
+          "\(subject.title) (\(subject.group.prefix { $0 != "," }))",
           loads.sorted().compactMap { load in
             section[key(load, percentile), of: subject.name].map {
               LineChart.Point(Double(load), $0)

@@ -63,7 +63,7 @@ struct PeerRounds {
   }
 
   private func give(up topology: PeerTopology, _ failure: Failure, _ section: inout ReportSection) {
-    let why = "\(failure.what): \(failure.why.split(separator: "\n").first ?? "")"
+    let why = "\(failure.what): \(failure.why.split(separator: "\n").first ?? "no word of it")"
     let isMeasured = section.metrics.contains { section[$0.name, of: topology.name] != nil }
     if isMeasured {
       section.note("stopped: \(why)", of: topology.name)

@@ -85,6 +85,10 @@ extension PeerTopology {
       try pair.joinWithVeths(passesOffloads: true)
       try startSwitch(pair, pair.ports.flatMap { ["--port", $0] })
     },
+    ours("martletXdp", "Martlet, AF_XDP", raw, "the agent's worker; AF_XDP sockets") { pair in
+      try pair.joinWithVeths(passesOffloads: false, receivesAtOnce: true)
+      try startSwitch(pair, pair.ports.flatMap { ["--port", $0] } + ["--attach", "xdp"])
+    },
   ]
 
   private static func ours(
@@ -96,9 +100,9 @@ extension PeerTopology {
       build: build)
   }
 
-  /// Martlet with another way to wait; `adaptive` is what `martletTap` has.
-  static func martletTap(poll: String) -> PeerTopology {
-    ours("martletTap-\(poll)", "Martlet, \(poll)", tap, "--poll \(poll)") { pair in
+  /// Martlet with another way to wait than `martletTap`, which has the one that is usual.
+  static func martletTap(_ name: String, poll: String) -> PeerTopology {
+    ours(name, "Martlet, \(poll)", tap, "--poll \(poll)") { pair in
       try startSwitch(pair, pair.taps.flatMap { ["--tap", $0] } + ["--poll", poll])
     }
   }

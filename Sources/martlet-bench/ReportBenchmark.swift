@@ -102,6 +102,8 @@ extension Surroundings {
     surroundings.kernel = text("/proc/sys/kernel/osrelease")
     surroundings.loadBefore = text("/proc/loadavg").split(separator: " ").prefix(3)
       .joined(separator: " ")
+    let load = surroundings.loadBefore.split(separator: " ").first.flatMap { Double($0) } ?? 0
+    surroundings.wasBusy = load > 0.5
     surroundings.date = UTCTime.text(seconds: WallClock.nowNanoseconds() / 1_000_000_000)
     let environment = ProcessIdentity.current.environment
     surroundings.commit = environment["MARTLET_COMMIT"] ?? ""

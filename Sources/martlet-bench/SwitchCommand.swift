@@ -1,10 +1,12 @@
 // `martlet-bench switch`: a bare standard switch for whoever brings the traffic, this tool's own `peers`
 // or another harness. The worker is the agent's own (HostAgent.BareSwitch).
 
+internal import Attachments
 internal import Base
 internal import Glibc
 internal import HostAgent
 internal import Linux
+internal import Netlink
 
 enum SwitchCommand {
   static let help = """
@@ -19,16 +21,31 @@ enum SwitchCommand {
       --attach    how ports are attached: packet (default)
     """
 
+  /// A device in a namespace, as written on the command line.
+  struct Place {
+    var isTap: Bool
+    var namespace: String
+    var device: String
+
+    init(_ text: String, isTap: Bool) throws {
+      let words = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+      guard words.count == 2, !words[0].isEmpty, !words[1].isEmpty else {
+        throw WrongUsage(text: "`\(text)` is not NAMESPACE:DEVICE")
+      }
+      (namespace, device) = (String(words[0]), String(words[1]))
+      self.isTap = isTap
+    }
+  }
+
   static func run(_ words: [String]) throws -> Bool {
     var options = Options(words, of: "switch")
     if options.flag("--help") {
       print(help)
       return true
     }
-    var taps: [DevicePlace] = []
-    var ports: [DevicePlace] = []
-    while let text = try options.text("--tap") { taps.append(try DevicePlace(text)) }
-    while let text = try options.text("--port") { ports.append(try DevicePlace(text)) }
+    var places: [Place] = []
+    while let text = try options.text("--tap") { places.append(try Place(text, isTap: true)) }
+    while let text = try options.text("--port") { places.append(try Place(text, isTap: false)) }
     let poll = try options.text("--poll") ?? "sleep"
     guard poll == "sleep" else { throw WrongUsage(text: "--poll: `\(poll)` is not one of sleep") }
     let kind = try options.text("--attach") ?? "packet"
@@ -36,18 +53,25 @@ enum SwitchCommand {
       throw WrongUsage(text: "--attach: `\(kind)` is not one of packet")
     }
     try options.end()
-    guard !(taps + ports).isEmpty else {
+    guard !places.isEmpty else {
       throw WrongUsage(text: "switch needs --tap or --port; martlet-bench switch --help says more")
     }
     let ending = try Ending()
-    let attachments =
-      try taps.map { try AttachmentCable.attach($0, kind: "tap") }
-      + ports.map { try AttachmentCable.attach($0, kind: kind) }
-    let network = try BareSwitch(attachments)
-    ToolCommand.sayReady()
+    let network = try BareSwitch(try places.map(attachment))
+    print("ready")
+    fflush(nil)
     ending.wait()
     network.stop()
     return true
+  }
+
+  private static func attachment(_ place: Place) throws -> any Attachment {
+    let namespace = try NetworkNamespace.open(named: place.namespace)
+    if place.isTap {
+      return TapAttachment(try TapDevice.open(name: place.device, namespace: namespace))
+    }
+    try NetlinkSocket(in: namespace).setUp(.name(place.device))
+    return PacketAttachment(try PacketSocket(device: place.device, namespace: namespace))
   }
 }
 

@@ -63,12 +63,19 @@ enum ToolCommand {
   }
 
   /// The kind, and where the two ends are.
-  static func ends(_ options: inout Options) throws -> (kind: String, places: [DevicePlace]) {
+  static func ends(_ options: inout Options) throws -> (kind: String, places: [SwitchCommand.Place])
+  {
     guard let kind = options.word(), let first = options.word(), let second = options.word() else {
       throw WrongUsage(text: "a cable needs its kind and two NAMESPACE:DEVICE")
     }
     try options.end()
-    return (kind, [try DevicePlace(first), try DevicePlace(second)])
+    let isTap = kind.hasPrefix("tap")
+    return (
+      kind,
+      [
+        try SwitchCommand.Place(first, isTap: isTap), try SwitchCommand.Place(second, isTap: isTap),
+      ]
+    )
   }
 
   private static func cable(_ options: inout Options) throws {
@@ -79,12 +86,11 @@ enum ToolCommand {
     if kind == .xsk || kind == .xskSpin {
       return try xskCable(places, isSpinning: kind == .xskSpin)
     }
-    let isTap = kind != .packet
     let open = try places.map { place in
       try place.open().run { () throws(Failure) in
         // SAFETY: a C string for the call.
         let number =
-          unsafe isTap
+          unsafe place.isTap
           ? bench_peers_tap_open(place.device) : bench_peers_packet_open(place.device)
         return Number(value: try check(number))
       }.value
@@ -99,7 +105,7 @@ enum ToolCommand {
 
   private struct Number: Sendable { var value: Int32 }
 
-  private static func xskCable(_ places: [DevicePlace], isSpinning: Bool) throws {
+  private static func xskCable(_ places: [SwitchCommand.Place], isSpinning: Bool) throws {
     for (end, place) in places.enumerated() {
       _ = try place.open().run { () throws(Failure) in
         // SAFETY: a C string for the call.
@@ -186,18 +192,6 @@ enum CableKind: String, CaseIterable {
   case xskSpin
 }
 
-/// A device in a namespace with a name: `NS:DEV` on a command line.
-struct DevicePlace {
-  var namespace: String
-  var device: String
-
-  init(_ text: String) throws {
-    let words = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    guard words.count == 2, !words[0].isEmpty, !words[1].isEmpty else {
-      throw WrongUsage(text: "`\(text)` is not NAMESPACE:DEVICE")
-    }
-    (namespace, device) = (String(words[0]), String(words[1]))
-  }
-
+extension SwitchCommand.Place {
   func open() throws(Failure) -> NetworkNamespace { try NetworkNamespace.open(named: namespace) }
 }

@@ -8,6 +8,7 @@ internal import Rig
 
 /// What goes into the report, in its order.
 let reportBenchmarks = [
+  PipelineReport.benchmark,
   CableBenchmark.benchmark, PeersBenchmark.benchmark, LatencyBenchmark.benchmark,
   LossBenchmark.benchmark, MemoryBenchmark.benchmark, IdleReport.benchmark,
   // Last: it raises its own priority.
@@ -17,7 +18,6 @@ let reportBenchmarks = [
 /// The benchmarks by the word on the command line.
 let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)] =
   reportBenchmarks.map { ($0.name, $0.summary, $0.run) } + [
-    ("pipeline", "frames per second through the switch, in memory", PipelineReport.run),
     ("allocations", "allocations per frame: must be zero", AllocationReport.run),
     ("all", "everything that goes into the report, as one report", AllCommand.run),
     ("switch", "a bare switch between given devices, for harnesses", SwitchCommand.run),

@@ -62,4 +62,13 @@ struct ChartTests {
     section.record(1, "rate", of: "a")
     #expect(BarChart(section, section.metrics[0]) == nil)
   }
+
+  @Test(arguments: [
+    (34_856_719.0, 0, "34.9M"), (147_433.0, 0, "147k"), (13_883.0, 0, "13.9k"),
+    (4_145.0, 0, "4145"),
+    (19.666, 2, "19.67"), (15_000.0, 1, "15000.0"),
+  ])
+  func valuesAtBars(value: Double, places: Int, text: String) {
+    #expect(BarChart.valueText(value, places) == text)
+  }
 }

@@ -26,6 +26,7 @@ public struct Surroundings: Equatable, Sendable {
       commit.isEmpty ? "" : "Martlet \(commit)",
     ]
     .filter { !$0.isEmpty }.joined(separator: "  ·  ")
+      + (wasBusy ? "  ·  the machine was busy with something else" : "")
   }
 }
 

@@ -15,7 +15,10 @@ package struct SVGCanvas {
   static let ours = "#0369a1"
   static let others = "#94a3b8"
   /// Lines of a chart, told apart on paper and by people who see few colours.
-  static let lines = ["#0369a1", "#b45309", "#475569", "#047857", "#a21caf", "#be123c"]
+  static let lines = [
+    "#0369a1", "#b45309", "#475569", "#047857", "#a21caf", "#be123c", "#0891b2", "#84cc16",
+    "#f59e0b", "#000000",
+  ]
 
   let width: Double
   let height: Double

@@ -42,7 +42,10 @@ struct ReportBenchmark: Sendable {
     let surroundings = Surroundings.ofThisRun()
     try prepare()
     var report = Report(surroundings)
-    for section in try measure(&options, Progress()) { report.add(section) }
+    let sections = try measure(&options, Progress())
+    // It has said what it had to say by itself.
+    guard !sections.isEmpty else { return true }
+    for section in sections { report.add(section) }
     if asJSON {
       print(report.json.prettyText, terminator: "")
     } else {

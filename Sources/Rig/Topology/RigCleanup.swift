@@ -49,10 +49,10 @@ public enum RigCleanup {
     do throws(Errno) {
       let signals = try SignalDescriptor()
       let thread = try Thread(named: "signals", owning: signals) { signals in
-        guard var poller = try? Poller(capacity: 1),
-          (try? poller.add(signals.descriptor, token: 0)) != nil
-        else { return }
-        while poller.wait(timeoutNanoseconds: nil) == 0 {}
+        guard var poller = try? Poller(capacity: 1) else { return }
+        try? poller.add(signals.descriptor, token: 0)
+        // Taken, and not only waited for: the descriptor lives until its last use.
+        while signals.next() == nil { poller.wait(timeoutNanoseconds: nil) }
         isInterrupted.store(true, ordering: .sequentiallyConsistent)
         // Twice: the main thread may have been about to make one more.
         for _ in 0..<2 { demolish(prefix: "mt\(getpid())x") }

@@ -4,13 +4,13 @@
 // holds the same table and refuses an import that climbs.
 //
 //   F7  martlet   martlet-bench   WireExercise
-//   F6  Lab   Rig
+//   F6  Lab   Rig   BenchReport
 //   F5  HostAgent
 //   F4  Attachments   XDP   Netlink   ConfigFile   HTTP   Planner   QMP
 //   F3  Dataplane   Model
 //   F2  FrameMemory   Tables   Protocols   Linux
 //   F1  Base   Wire
-//   F0  CLinux   CNetlink   CPcap   CYAML   CMicrohttpd   CCurl   CXDP   CAllocationCount
+//   F0  CLinux  CNetlink  CPcap  CYAML  CMicrohttpd  CCurl  CXDP  CAllocationCount  CBenchPeers
 
 import PackageDescription
 
@@ -54,6 +54,7 @@ let floors: [Target] = [
   // F0: C. One module map a library; `CLinux` holds what the importer cannot read by itself.
   .target(name: "CLinux"),
   .target(name: "CAllocationCount"),
+  .target(name: "CBenchPeers"),
   library("CNetlink", pkgConfig: "libnl-route-3.0", package: "libnl-route-3-dev"),
   library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
   library("CYAML", pkgConfig: "yaml-0.1", package: "libyaml-dev"),
@@ -92,6 +93,7 @@ let floors: [Target] = [
   module(
     "Lab", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "HostAgent"]),
   module("Rig", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP"]),
+  module("BenchReport", ["Base"]),
 ]
 
 let programs: [Target] = [
@@ -104,7 +106,8 @@ let programs: [Target] = [
     "martlet-bench",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Model", "Planner", "Netlink",
-      "Attachments", "XDP", "HTTP", "HostAgent", "Rig", "CAllocationCount",
+      "Attachments", "XDP", "HTTP", "HostAgent", "Rig", "BenchReport", "CAllocationCount",
+      "CBenchPeers",
     ]),
 ]
 
@@ -152,6 +155,7 @@ let suites: [Target] = [
       "Base", "Wire", "FrameMemory", "Linux", "Dataplane", "Protocols", "Model", "Netlink",
       "ConfigFile", "HTTP", "Attachments", "HostAgent", "Rig", "martlet",
     ]),
+  tests("BenchTests", ["Base", "BenchReport", "Rig"]),
   tests("LabTests", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "Lab"]),
 ]
 

@@ -83,7 +83,7 @@ struct VerdictCache: ~Copyable, Sendable {
   private static let restFrames = 16_384
 
   private var entries: FixedArray<VerdictEntry>
-  private let secrets: (UInt64, UInt64, UInt64, UInt64)
+  private let secrets: (UInt64, UInt64)
   private var lookups: UInt32 = 0
   private var misses: UInt32 = 0
   private var rest = 0
@@ -94,7 +94,7 @@ struct VerdictCache: ~Copyable, Sendable {
     precondition(capacity >= 2 && capacity & (capacity - 1) == 0, "a power of two of entries")
     entries = FixedArray(repeating: .unused, count: capacity)
     var random = SeededRandom(seed: seed)
-    secrets = (random.next(), random.next(), random.next(), random.next())
+    secrets = (random.next(), random.next())
   }
 
   /// Whether the next frames are worth looking up; counts them when they are not.
@@ -136,12 +136,12 @@ struct VerdictCache: ~Copyable, Sendable {
     entries[set] = VerdictEntry(flow, stamp, verdict)
   }
 
-  /// The first place of a flow's set. Secret, as a guest chooses most of a flow.
+  /// The first place of a flow's set: by the five-tuple and the port alone, as few flows differ in their MAC
+  /// addresses only. Secret, as a guest chooses most of a flow.
   @inline(__always)
   private func set(of flow: FlowID) -> Int {
-    let one = (flow.first ^ secrets.0).multipliedFullWidth(by: flow.second ^ secrets.1)
-    let two = (flow.network ^ secrets.2).multipliedFullWidth(by: flow.transport ^ secrets.3)
-    let mixed = (one.high ^ one.low) &+ (two.high ^ two.low) &* 0x9E37_79B9_7F4A_7C15
+    let product = (flow.network ^ secrets.0).multipliedFullWidth(by: flow.transport ^ secrets.1)
+    let mixed = (product.high ^ product.low) &* 0x9E37_79B9_7F4A_7C15
     return Int(truncatingIfNeeded: mixed >> 32) & (entries.count &- 1) & ~1
   }
 }

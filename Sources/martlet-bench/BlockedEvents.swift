@@ -22,12 +22,27 @@ enum BlockedEvent: String, CaseIterable {
   /// kill -9 and a new start.
   case agentKill
 
+  /// As people say it.
+  var title: String {
+    switch self {
+    case .steady: "nothing happens"
+    case .uplinkFailure: "uplink failure"
+    case .failback: "failback"
+    case .configurationChange: "plan change"
+    case .portAttach: "port attach"
+    case .portDetach: "port detach"
+    case .agentKill: "agent killed and restarted"
+    }
+  }
+
   /// The most that may be blocked, in milliseconds; nil where no figure is promised.
   var limitMilliseconds: Double? {
     switch self {
     case .uplinkFailure: 10
-    case .steady, .failback, .configurationChange, .portAttach, .portDetach: 0
-    case .agentKill: nil
+    case .agentKill: 200
+    case .failback, .configurationChange, .portAttach, .portDetach: 0
+    // What the machine loses by itself is no promise of ours; it is shown, and judges the others.
+    case .steady: nil
     }
   }
 }

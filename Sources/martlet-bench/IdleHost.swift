@@ -6,11 +6,12 @@ internal import HTTP
 internal import Linux
 internal import Model
 internal import Netlink
+internal import Rig
 
 final class IdleHost {
   private let ports: Int
   private let binary: String
-  private let name = "mbench\(ProcessIdentity.current.number)"
+  private let name = RigEnvironment.uniquePrefix() + "idle"
   private let folder: String
   private let namespace: NetworkNamespace
   private var agent: ChildProcess?

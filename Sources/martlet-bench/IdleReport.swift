@@ -2,15 +2,20 @@
 // under 64 MiB of resident memory.
 
 internal import Base
+internal import BenchReport
 internal import Linux
 
 enum IdleReport {
   /// The promises, for the agent and the process that keeps its TAPs together.
-  static let mostPercent = 1.0
-  static let mostBytes = 64 << 20
+  private static let mostPercent = 1.0
+  private static let mostMebibytes = 64.0
 
-  static let help = """
-    usage: martlet-bench idle [--json] [--ports N,N...] [--seconds S] [--binary PATH]
+  static let benchmark = ReportBenchmark(
+    name: "idle", summary: "processor time and memory of a host agent while nobody sends",
+    help: help, quickWords: ["--ports", "4", "--seconds", "5"], measure: measure)
+
+  private static let help = """
+    usage: martlet-bench idle [--ports N,N...] [--seconds S] [--binary PATH]
 
     Starts a host agent in network namespaces of its own, waits until every port is up and announced,
     and measures processor time and resident memory while nothing is sent. Needs root. Exits 1 when the
@@ -18,62 +23,52 @@ enum IdleReport {
       --ports    VM ports, each a TAP in a namespace of its own (default 4,100)
       --seconds  how long to watch                              (default 30)
       --binary   the martlet program                            (default: beside martlet-bench)
-      --json     JSON instead of a table
     """
 
-  /// One line of the report.
-  struct Row {
-    var ports: Int
-    var seconds: Double
-    /// Of one core.
+  private struct Row {
     var agentPercent: Double
     var keeperPercent: Double
     var agentBytes: Int
     var keeperBytes: Int
-
-    var isWithin: Bool {
-      agentPercent + keeperPercent < IdleReport.mostPercent
-        && agentBytes + keeperBytes < IdleReport.mostBytes
-    }
-
-    var json: JSONValue {
-      [
-        "ports": .int(ports), "seconds": .double(seconds),
-        "agentCorePercent": .double(agentPercent), "keeperCorePercent": .double(keeperPercent),
-        "agentResidentBytes": .int(agentBytes), "keeperResidentBytes": .int(keeperBytes),
-      ]
-    }
-
-    var cells: [String] {
-      [
-        "\(ports)", decimal(agentPercent, 2), decimal(keeperPercent, 2),
-        decimal(Double(agentBytes) / 1_048_576, 1), decimal(Double(keeperBytes) / 1_048_576, 1),
-        isWithin ? "yes" : "NO",
-      ]
-    }
   }
 
-  /// False when a promise is broken.
-  static func run(_ words: [String]) throws -> Bool {
-    var options = Options(words, of: "idle")
-    if options.flag("--help") {
-      print(help)
-      return true
-    }
-    let asJSON = options.flag("--json")
+  private static let metrics = [
+    Metric("agentCorePercent", "agent", unit: "% of a core", isLowerBetter: true),
+    Metric(
+      "keeperCorePercent", "keeper", unit: "% of a core", isLowerBetter: true, isDrawn: false),
+    Metric("agentResidentMebibytes", "agent", unit: "MiB", places: 1, isLowerBetter: true),
+    Metric(
+      "keeperResidentMebibytes", "keeper", unit: "MiB", places: 1, isLowerBetter: true,
+      isDrawn: false),
+  ]
+
+  private static func measure(_ options: inout Options, _ progress: Progress) throws
+    -> [ReportSection]
+  {
     let ports = try options.numbers("--ports", default: [4, 100], in: 1...1_000)
     let seconds = try options.seconds("--seconds", default: 30)
     let binary = try options.text("--binary") ?? besideThisProgram("martlet")
     try options.end()
-    let rows = try ports.map { try measure(ports: $0, seconds: seconds, binary: binary) }
-    if asJSON {
-      print(JSONValue.array(rows.map(\.json)).prettyText, terminator: "")
-    } else {
-      printTable(
-        ["ports", "agent %core", "keeper %core", "agent MiB", "keeper MiB", "within"],
-        rows.map(\.cells))
+    var section = ReportSection("idle", title: "A host agent, idle", metrics: metrics)
+    section.method = help.split(separator: "\n").map(String.init)
+    progress.begin(steps: ports.count)
+    for count in ports {
+      progress.step("idle with \(count) ports")
+      let name = "\(count) ports"
+      let row = try measure(ports: count, seconds: seconds, binary: binary)
+      section.add(Subject(name, isOurs: true, keys: [.init("ports", .int(count))]))
+      section.record(row.agentPercent, "agentCorePercent", of: name)
+      section.record(row.keeperPercent, "keeperCorePercent", of: name)
+      section.record(Double(row.agentBytes) / 1_048_576, "agentResidentMebibytes", of: name)
+      section.record(Double(row.keeperBytes) / 1_048_576, "keeperResidentMebibytes", of: name)
+      section.promise(
+        "\(name): % of a core", row.agentPercent + row.keeperPercent, atMost: mostPercent)
+      section.promise(
+        "\(name): MiB resident", Double(row.agentBytes + row.keeperBytes) / 1_048_576,
+        atMost: mostMebibytes)
     }
-    return rows.allSatisfy(\.isWithin)
+    progress.end()
+    return [section]
   }
 
   private static func measure(ports: Int, seconds: Double, binary: String) throws -> Row {
@@ -92,7 +87,7 @@ enum IdleReport {
         (late.processorSeconds - early.processorSeconds) / elapsed * 100
       }
       return Row(
-        ports: ports, seconds: elapsed, agentPercent: percent(before.agent, after.agent),
+        agentPercent: percent(before.agent, after.agent),
         keeperPercent: percent(before.keeper, after.keeper),
         agentBytes: after.agent.residentBytes, keeperBytes: after.keeper.residentBytes)
     } catch {

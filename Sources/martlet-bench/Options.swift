@@ -1,6 +1,7 @@
 // Reading options and writing tables: the little that every benchmark needs of a command line.
 
 internal import Base
+internal import BenchReport
 internal import Glibc
 internal import Linux
 
@@ -60,6 +61,12 @@ struct Options {
     }
   }
 
+  /// The first word that is no option; nil when there is none left.
+  mutating func word() -> String? {
+    guard let index = words.firstIndex(where: { !$0.hasPrefix("-") }) else { return nil }
+    return words.remove(at: index)
+  }
+
   /// Refuses what nobody asked for.
   func end() throws {
     guard let word = words.first else { return }
@@ -82,30 +89,15 @@ func complain(_ text: String) {
   _ = unsafe line.withCString { unsafe write(STDERR_FILENO, $0, strlen($0)) }
 }
 
-/// Fills up with blanks on the right, or with `left` on the left.
+/// As `TextTable.pad`.
 func pad(_ text: String, _ width: Int, left: Bool = false) -> String {
-  let blanks = String(repeating: " ", count: max(0, width - text.count))
-  return left ? blanks + text : text + blanks
+  TextTable.pad(text, width, left: left)
 }
 
-/// A number with a fixed number of decimals.
-func decimal(_ value: Double, _ places: Int) -> String {
-  var scale = 1
-  for _ in 0..<places { scale *= 10 }
-  let scaled = Int((value * Double(scale)).rounded())
-  guard places > 0 else { return "\(scaled)" }
-  let fraction = "\(abs(scaled) % scale)"
-  let zeroes = String(repeating: "0", count: places - fraction.count)
-  return "\(scaled < 0 ? "-" : "")\(abs(scaled) / scale).\(zeroes)\(fraction)"
-}
+/// As `TextTable.decimal`.
+func decimal(_ value: Double, _ places: Int) -> String { TextTable.decimal(value, places) }
 
 /// Prints rows under headings, numbers to the right.
 func printTable(_ headings: [String], _ rows: [[String]]) {
-  let widths = headings.indices.map { column in
-    ([headings] + rows).map { $0[column].count }.max() ?? 0
-  }
-  for row in [headings] + rows {
-    let cells = row.indices.map { pad(row[$0], widths[$0], left: $0 > 0) }
-    print(cells.joined(separator: "  "))
-  }
+  for line in TextTable.lines(headings, rows) { print(line) }
 }

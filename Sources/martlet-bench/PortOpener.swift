@@ -22,7 +22,7 @@ struct PortOpener {
 
   init(_ word: String) throws {
     guard let kind = Kind(rawValue: word) else {
-      throw WrongUsage(text: "--attach: `\(word)` is not one of \(Kind.words)")
+      throw WrongUsage(text: "`\(word)` is no way to attach; there are \(Kind.words)")
     }
     self.kind = kind
     memory = kind == .packet ? nil : try XDPMemory()

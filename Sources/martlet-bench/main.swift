@@ -4,18 +4,28 @@
 
 internal import Base
 internal import Glibc
+internal import Rig
+
+/// What goes into the report, in its order.
+let reportBenchmarks = [
+  PipelineReport.benchmark,
+  CableBenchmark.benchmark, PeersBenchmark.benchmark, LatencyBenchmark.benchmark,
+  LossBenchmark.benchmark, MemoryBenchmark.benchmark, IdleReport.benchmark,
+  // Last: it raises its own priority.
+  BlockedReport.benchmark,
+]
 
 /// The benchmarks by the word on the command line.
-let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)] = [
-  ("pipeline", "frames per second through the switch, in memory", PipelineReport.run),
-  ("allocations", "allocations per frame: must be zero", AllocationReport.run),
-  ("switch", "a bare switch between given devices, for harnesses", SwitchCommand.run),
-  ("stream", "a paced stream of numbered frames: send or receive it", StreamCommand.run),
-  ("blocked", "how long failures and changes block a stream", BlockedReport.run),
-  ("idle", "processor time and memory of a host agent while nobody sends", IdleReport.run),
-  ("shaping", "rates and bursts of shaped ports, and what they cost others", ShapingReport.run),
-  ("beacon", "how long a fault upstream of an uplink blocks a stream", BeaconReport.run),
-]
+let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)] =
+  reportBenchmarks.map { ($0.name, $0.summary, $0.run) } + [
+    ("allocations", "allocations per frame: must be zero", AllocationReport.run),
+    ("all", "everything that goes into the report, as one report", AllCommand.run),
+    ("switch", "a bare switch between given devices, for harnesses", SwitchCommand.run),
+    ("tool", "cables, a generator and round trips: the parts of the comparisons", ToolCommand.run),
+    ("stream", "a paced stream of numbered frames: send or receive it", StreamCommand.run),
+    ("shaping", "rates and bursts of shaped ports, and what they cost others", ShapingReport.run),
+    ("beacon", "how long a fault upstream of an uplink blocks a stream", BeaconReport.run),
+  ]
 
 let usage =
   "usage: martlet-bench NAME [OPTION...]      (martlet-bench NAME --help says more)\n"
@@ -32,6 +42,8 @@ do {
   complain("martlet-bench: error: \(wrong.text)")
   exit(2)
 } catch {
+  // What failed because a signal made everything go is not worth a word.
+  RigCleanup.waitIfInterrupted()
   complain("\(error)")
   exit(1)
 }

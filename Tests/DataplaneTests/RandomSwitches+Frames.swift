@@ -4,7 +4,16 @@ import Base
 import Wire
 
 extension RandomSwitches {
+  /// A new frame, or as often one of the last few again: most of what a switch sees are flows.
   mutating func frame(_ ports: [ModelPort]) -> ModelFrame {
+    if chance(50), let again = recent.isEmpty ? nil : pick(recent) { return again }
+    let frame = newFrame(ports)
+    recent.append(frame)
+    if recent.count > 6 { recent.removeFirst() }
+    return frame
+  }
+
+  private mutating func newFrame(_ ports: [ModelPort]) -> ModelFrame {
     let ingress = number(below: 50) == 0 ? Self.portCount : number(below: Self.portCount)
     var frame = ModelFrame(ingress: ingress, destination: destination(ports), source: 0)
     frame.source = source(ingress, ports)

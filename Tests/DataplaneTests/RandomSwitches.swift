@@ -9,6 +9,8 @@ struct RandomSwitches {
   var random: SeededRandom
 
   init(seed: UInt64) { random = SeededRandom(seed: seed) }
+  /// The last frames that were made.
+  var recent: [ModelFrame] = []
 
   mutating func number(below bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
 

@@ -2,7 +2,7 @@
 
 public import Base
 internal import HTTP
-internal import Linux
+public import Linux
 
 /// What an iperf3 client reported, of what it keeps in its JSON.
 public struct IperfReport: Decodable, Sendable {
@@ -47,10 +47,15 @@ public final class IperfServer {
   private var process: ChildProcess
 
   /// Returns when it listens.
-  public init(_ rig: Rig, _ node: String, port: Int = 5201) throws {
-    let log = "\(rig.folder)/iperf-\(node)-\(port).log"
+  public convenience init(_ rig: Rig, _ node: String, port: Int = 5201) throws {
+    try self.init(
+      in: rig.namespace(node), log: "\(rig.folder)/iperf-\(node)-\(port).log", port: port)
+  }
+
+  /// In any namespace; `log` is a file that may be written.
+  public init(in namespace: NetworkNamespace, log: String, port: Int = 5201) throws {
     var command = ChildProcess.Command(
-      ["iperf3", "-s", "-p", "\(port)", "--forceflush"], in: rig.namespace(node))
+      ["iperf3", "-s", "-p", "\(port)", "--forceflush"], in: namespace)
     command.output = .file(log)
     command.errors = .append(log)
     process = try ChildProcess(command)
@@ -76,10 +81,13 @@ public final class IperfClient {
   private let path: String
   private let words: [String]
 
-  fileprivate init(_ rig: Rig, _ node: String, _ words: [String]) throws(Failure) {
-    self.words = words
-    path = "\(rig.folder)/iperf-\(node)-\(MonotonicClock.now().nanoseconds).json"
-    var command = ChildProcess.Command(words, in: rig.namespace(node))
+  /// Runs `iperf3 -c ADDRESS -J OPTION...`; its output goes to a file in `folder`.
+  public init(
+    to address: String, _ options: [String], in namespace: NetworkNamespace, folder: String
+  ) throws(Failure) {
+    words = ["iperf3", "-c", address, "-J"] + options
+    path = "\(folder)/iperf-\(MonotonicClock.now().nanoseconds).json"
+    var command = ChildProcess.Command(words, in: namespace)
     command.output = .file(path)
     command.errors = .append(path + ".log")
     process = try ChildProcess(command)
@@ -105,7 +113,7 @@ extension Rig {
   public func startIperf(_ node: String, to address: String, _ options: [String])
     throws(Failure) -> IperfClient
   {
-    try IperfClient(self, node, ["iperf3", "-c", address, "-J"] + options)
+    try IperfClient(to: address, options, in: namespace(node), folder: folder)
   }
 
   /// Runs an iperf3 client to its end.

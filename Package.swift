@@ -6,7 +6,7 @@
 //   F7  martlet   martlet-bench   WireExercise
 //   F6  Lab   Rig   BenchReport
 //   F5  HostAgent
-//   F4  Attachments   Netlink   ConfigFile   HTTP   Planner   QMP
+//   F4  Attachments   VhostUser   Netlink   ConfigFile   HTTP   Planner   QMP
 //   F3  Dataplane   Model
 //   F2  FrameMemory   Tables   Protocols   Linux
 //   F1  Base   Wire
@@ -73,6 +73,7 @@ let floors: [Target] = [
   module("Model", ["Base", "Wire"]),
   // F4
   module("Attachments", ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "CPcap"]),
+  module("VhostUser", ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "Attachments"]),
   module("Netlink", ["Base", "Wire", "Linux", "CNetlink"]),
   module("ConfigFile", ["Base", "Wire", "Linux", "Model", "CYAML"]),
   module("HTTP", ["Base", "Linux", "CMicrohttpd", "CCurl"]),
@@ -125,6 +126,9 @@ let suites: [Target] = [
   tests("ProtocolsTests", ["Base", "Wire", "Tables", "Protocols"]),
   tests("ModelTests", ["Base", "Wire", "Model"]),
   tests("AttachmentsTests", ["Base", "Wire", "FrameMemory", "Linux", "Netlink", "Attachments"]),
+  tests(
+    "VhostUserTests",
+    ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "Attachments", "VhostUser", "Rig"]),
   tests("NetlinkTests", ["Base", "Wire", "Linux", "Netlink"]),
   tests("ConfigFileTests", ["Base", "Wire", "Model", "ConfigFile"]),
   tests("QMPTests", ["Base", "Wire", "Linux", "QMP"]),

@@ -5,12 +5,12 @@
 // checksum, the headers of segments) is written into a slot's scratch and gathered with the rest.
 
 internal import Base
-internal import FrameMemory
-internal import Wire
+package import FrameMemory
+package import Wire
 
 /// The work for one delivery; a small value, made per delivery.
-struct EgressPlan: BitwiseCopyable {
-  enum Work: BitwiseCopyable {
+package struct EgressPlan: BitwiseCopyable {
+  package enum Work: BitwiseCopyable {
     /// The metadata goes along; a complete frame has none.
     case pass
     case completeChecksum
@@ -18,20 +18,20 @@ struct EgressPlan: BitwiseCopyable {
     case refuse(DropReason)
   }
 
-  let frame: Int
-  let tag: VLANTag
+  package let frame: Int
+  package let tag: VLANTag
   /// The metadata that goes along, before the tag is put in.
   private(set) var offload: Offload
-  private(set) var work: Work
+  package private(set) var work: Work
   /// The sender's segment size; meaningful when cutting.
   private(set) var segmentBytes = 0
   private(set) var layout: TransportLayout?
   /// How many frames leave.
-  private(set) var frameCount = 1
+  package private(set) var frameCount = 1
 
   /// Decides for a frame of the batch; its metadata must have been checked when it came in, except
   /// that whoever filled the batch is not trusted for anything that would be read out of bounds.
-  init(_ batch: borrowing FrameBatch, _ delivery: Delivery, _ capabilities: OffloadSet) {
+  package init(_ batch: borrowing FrameBatch, _ delivery: Delivery, _ capabilities: OffloadSet) {
     frame = Int(delivery.frame)
     tag = delivery.tag
     let source = batch[frame]
@@ -51,12 +51,12 @@ struct EgressPlan: BitwiseCopyable {
   }
 
   /// The metadata of what leaves, the tag put in.
-  var leavingOffload: Offload {
+  package var leavingOffload: Offload {
     if case .pass = work { offload.shifted(for: tag) } else { .none }
   }
 
   /// How the frame counts when the device takes it.
-  var tally: EgressTally {
+  package var tally: EgressTally {
     switch work {
     case .pass:
       offload.needsSegmentation
@@ -90,7 +90,7 @@ struct EgressPlan: BitwiseCopyable {
 }
 
 /// What became of a frame's offloads.
-enum EgressTally: BitwiseCopyable {
+package enum EgressTally: BitwiseCopyable {
   case plain
   case checksumPassed
   case segmentationPassed
@@ -109,7 +109,7 @@ enum EgressTally: BitwiseCopyable {
 
 extension OffloadCounters {
   /// Counts a frame that the device took.
-  mutating func count(_ tally: EgressTally) {
+  package mutating func count(_ tally: EgressTally) {
     switch tally {
     case .plain: break
     case .checksumPassed: checksumPassed += 1

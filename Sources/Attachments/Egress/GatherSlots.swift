@@ -14,7 +14,7 @@
 // from; they are used before that batch is emptied.
 
 internal import Base
-internal import FrameMemory
+package import FrameMemory
 internal import Glibc
 internal import Wire
 
@@ -22,7 +22,7 @@ internal import Wire
 ///
 /// - Thread: one worker. Filling changes only the memory behind the pointers, never the struct.
 @safe
-struct GatherSlots: ~Copyable {
+package struct GatherSlots: ~Copyable {
   static let pieceLimit = 6
   static let headersOffset = 64
   private static let tagOffset = 12
@@ -35,7 +35,7 @@ struct GatherSlots: ~Copyable {
   private let pieces: UnsafeMutablePointer<iovec>
   private let scratch: UnsafeMutableRawPointer
 
-  init(count: Int, virtioBytes: Int) {
+  package init(count: Int, virtioBytes: Int) {
     precondition(
       Self.headersOffset + TransportLayout.headerLimitBytes + VLANTag.byteCount <= Self.slotBytes)
     self.count = count
@@ -63,6 +63,17 @@ struct GatherSlots: ~Copyable {
     return unsafe pieces + slot * Self.pieceLimit
   }
 
+  /// One piece of a slot, for those who copy it themselves.
+  ///
+  /// - Unsafe: as `pieces(of:)`; `index` is below what `fill` returned.
+  @unsafe
+  package func piece(_ index: Int, of slot: Int) -> UnsafeRawBufferPointer {
+    precondition(index >= 0 && index < Self.pieceLimit, "no such piece")
+    // SAFETY: every slot has `pieceLimit` initialised pieces.
+    let piece = unsafe pieces(of: slot)[index]
+    return unsafe UnsafeRawBufferPointer(start: piece.iov_base, count: piece.iov_len)
+  }
+
   /// The scratch of a slot.
   @unsafe
   private func scratch(of slot: Int) -> UnsafeMutableRawPointer {
@@ -74,7 +85,7 @@ struct GatherSlots: ~Copyable {
   /// Fills a slot with leaving frame number `segment` of a plan.
   ///
   /// - Returns: the number of pieces.
-  func fill(
+  package func fill(
     _ slot: Int, _ plan: EgressPlan, segment: Int, from batch: borrowing FrameBatch
   ) -> Int {
     switch plan.work {

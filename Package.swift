@@ -104,7 +104,7 @@ let programs: [Target] = [
     "martlet-bench",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Model", "Planner", "Netlink",
-      "Attachments", "HTTP", "HostAgent", "Rig", "BenchReport", "CAllocationCount",
+      "Attachments", "VhostUser", "HTTP", "HostAgent", "Rig", "BenchReport", "CAllocationCount",
       "CBenchPeers",
     ]),
 ]
@@ -162,7 +162,7 @@ let fuzzers: [Target] = [
     name: "martlet-fuzz",
     dependencies: [
       "Base", "Wire", "FrameMemory", "Tables", "Protocols", "Dataplane", "Model", "ConfigFile",
-      "Planner",
+      "Planner", "CLinux", "Linux", "Attachments", "VhostUser",
       "WireExercise",
     ],
     path: "Tests/Fuzz",

@@ -75,10 +75,8 @@ public final class VhostUserAttachment: Attachment {
       let number = unsafe port.sending[port.turn]
       taken += unsafe take(&port.rings[number], into: &batch, index, room - taken)
     }
-    if taken > 0 {
-      port.checkMemory()
-      return .frames(batch.count - before)
-    }
+    port.checkMemory()
+    if taken > 0 { return .frames(batch.count - before) }
     // It was woken for nothing, or by nothing more than before: do not let that happen again.
     if isArmed {
       isArmed = false
@@ -121,4 +119,9 @@ extension VhostUserAttachment {
     let attachment = VhostUserAttachment(settings, port, StateBoard(), onClose: {})
     return (attachment, FrontEndSession(settings, port))
   }
+}
+
+extension VhostUserAttachment {
+  /// The rule that the guest broke and has not been hung up for yet.
+  package var cutOffReason: CutOffReason? { port.withRings { port.cutOff } }
 }

@@ -22,6 +22,8 @@ let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)
     ("all", "everything that goes into the report, as one report", AllCommand.run),
     ("switch", "a bare switch between given devices, for harnesses", SwitchCommand.run),
     ("tool", "cables, a generator and round trips: the parts of the comparisons", ToolCommand.run),
+    ("vhost", "two vhost-user ports and DPDK at both ends, beside Open vSwitch", VhostReport.run),
+    ("vhost-switch", "a bare switch between vhost-user ports", VhostSwitch.run),
     ("stream", "a paced stream of numbered frames: send or receive it", StreamCommand.run),
     ("shaping", "rates and bursts of shaped ports, and what they cost others", ShapingReport.run),
     ("beacon", "how long a fault upstream of an uplink blocks a stream", BeaconReport.run),

@@ -23,6 +23,8 @@ extension FrontEndSession {
           // SAFETY: `holdings` keeps the table for as long as the view is installed.
           unsafe MemoryView(windows: memory.windows, count: memory.regions.count)
         } ?? .none
+      // SAFETY: a table holds its flag, and `holdings` the table.
+      unsafe port.loss = memory.map { unsafe UnsafePointer($0.loss.address) }
       port.terms = features.terms
       port.guestOffloads.store(features.guestOffloads.rawValue, ordering: .relaxed)
       port.isLinkUp.store(port.sendingCount + port.receivingCount > 0, ordering: .relaxed)
@@ -43,6 +45,7 @@ extension FrontEndSession {
       port.sendingCount = 0
       port.receivingCount = 0
       port.memory = .none
+      unsafe port.loss = nil
       port.log = .none
       port.announcement = 0
       port.isLinkUp.store(false, ordering: .relaxed)

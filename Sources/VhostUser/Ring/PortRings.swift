@@ -47,6 +47,8 @@ package final class PortRings: @unchecked Sendable {
   var sendingCount = 0
   var receivingCount = 0
   var memory = MemoryView.none
+  /// Not 0 once memory was lost.
+  var loss: UnsafePointer<UInt32>?
   var log = DirtyLog.none
   var terms = Terms()
   var holdings = Holdings()
@@ -121,16 +123,22 @@ package final class PortRings: @unchecked Sendable {
   /// Stops everything; the control thread closes the connection. For whoever has entered.
   func cutOff(because reason: CutOffReason) {
     guard cutOff == nil else { return }
-    cutOff = reason
+    // Zeroes instead of a ring break one rule or another.
+    cutOff = isMemoryLost ? .memoryLost : reason
     sendingCount = 0
     receivingCount = 0
     isLinkUp.store(false, ordering: .relaxed)
     alarm.ring()
   }
 
+  private var isMemoryLost: Bool {
+    // SAFETY: `holdings` keeps what it is in.
+    if let loss = unsafe loss { unsafe clinux_load32(loss) != 0 } else { false }
+  }
+
   /// A memory file may have shrunk while a batch was moved. Asked once a batch.
   @inline(__always)
   func checkMemory() {
-    if let memory = holdings.memory, memory.loss.isSet { cutOff(because: .memoryLost) }
+    if isMemoryLost { cutOff(because: .memoryLost) }
   }
 }

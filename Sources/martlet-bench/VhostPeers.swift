@@ -108,7 +108,7 @@ final class RunningSwitch {
   private func startOurs(_ sockets: [String]) throws {
     let own = ProcessIdentity.current.arguments.first ?? "martlet-bench"
     var command = ChildProcess.Command(
-      ["taskset", "-c", "1", own, "vhost-switch"] + sockets.flatMap { ["--path", $0] })
+      [own, "vhost-switch", "--core", "1"] + sockets.flatMap { ["--path", $0] })
     command.output = .file("\(folder)/martlet.log")
     command.diesWithParent = true
     first = try ChildProcess(command)

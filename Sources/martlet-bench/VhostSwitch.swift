@@ -15,7 +15,7 @@ internal import Wire
 
 enum VhostSwitch {
   static let help = """
-    usage: martlet-bench vhost-switch [--server] --path PATH --path PATH...
+    usage: martlet-bench vhost-switch [--server] [--core N] --path PATH --path PATH...
 
     Switches frames between vhost-user ports, busily, until it is told to end (SIGTERM). Port number N has
     the address 02:00:00:00:01:NN. Connects to the paths as a client, or listens on them.
@@ -30,6 +30,7 @@ enum VhostSwitch {
     let mode: VhostUserSettings.Mode = options.flag("--server") ? .server : .client
     var paths: [String] = []
     while let path = try options.text("--path") { paths.append(path) }
+    let core = try options.text("--core")
     try options.end()
     guard (2...250).contains(paths.count) else {
       throw WrongUsage(text: "--path: 2 to 250 of them")
@@ -37,6 +38,10 @@ enum VhostSwitch {
     let service = try VhostUserService()
     let ports = try paths.enumerated().map { index, path in
       try service.open(VhostUserSettings(name: "port\(index)", path: path, mode: mode))
+    }
+    if let core {
+      // The thread that forwards, and not the one that talks to the front ends.
+      try shell("taskset -cp \(core) \(ProcessIdentity.current.number)")
     }
     var loop = VhostLoop(ports)
     // At once, whatever standard output is.

@@ -64,6 +64,12 @@ import VhostUser
       Attack(testDescription: "no room for a header", reason: .missingHeader) {
         offer($0, $1, flags: flag, length: 11)
       },
+    ] + tableAttacks(flag)
+  }
+
+  /// Those with a table of descriptors.
+  private static func tableAttacks(_ flag: UInt16) -> [Attack] {
+    [
       Attack(
         testDescription: "a table that was not negotiated", reason: .badIndirectTable,
         features: [.version1, .mergeableBuffers, .protocolFeatures]

@@ -1,7 +1,7 @@
 // Messages of a front end: what each changes, and each rule that one can break.
 
 import Attachments
-import CLinux
+internal import CLinux
 import FrameMemory
 import Glibc
 import Linux

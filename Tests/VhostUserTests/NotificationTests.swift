@@ -1,7 +1,7 @@
 // Who wakes whom: kicks of the guest, calls to it, and neither while both are awake.
 
 import Attachments
-import CLinux
+internal import CLinux
 import FrameMemory
 import Glibc
 import Linux

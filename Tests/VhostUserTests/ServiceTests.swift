@@ -2,7 +2,7 @@
 
 import Attachments
 import Base
-import CLinux
+internal import CLinux
 import FrameMemory
 import Glibc
 import Linux

@@ -4,7 +4,7 @@
 //   guest   0x1_0000                                0x4000_0000 (two regions, one behind the other)
 //   user    0x7000_0000_0000                        0x7100_0000_0000
 
-import CLinux
+internal import CLinux
 import Glibc
 import Linux
 import VhostUser

@@ -1,6 +1,6 @@
 // A front end's way to the back end: straight into a session, or over a socket.
 
-import CLinux
+internal import CLinux
 import Glibc
 import Linux
 import VhostUser

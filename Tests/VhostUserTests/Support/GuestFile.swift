@@ -1,7 +1,7 @@
 // The memory of a fake guest: a memfd, mapped here as the guest's kernel would see it. When it shrinks, the
 // fake guest reads zeroes, as the back end does.
 
-import CLinux
+internal import CLinux
 import Glibc
 import Linux
 

@@ -77,20 +77,19 @@ extension VhostUserAttachment {
     _ head: UInt16, _ ring: GuestRing, _ memory: inout MemoryView, _ terms: PortRings.Terms,
     into batch: inout FrameBatch, _ index: PortIndex
   ) -> CutOffReason? {
-    chain.removeAll()
     let rules = ChainReader.Rules(isForWriting: false, allowsIndirect: terms.allowsIndirect)
-    if let reason = chain.add(head, of: ring, &memory, rules) { return reason }
-    guard chain.byteCount >= terms.headerBytes else { return .missingHeader }
-    let byteCount = chain.byteCount - terms.headerBytes
-    guard byteCount <= batch.frameCapacityBytes else {
-      receiveDrops.oversize += 1
-      return nil
-    }
-    // SAFETY: as `copyPlain`.
+    // SAFETY: the slot holds the headroom, in which the header fits, and `frameCapacityBytes`.
     let slot = unsafe batch.slotAddress(batch.count)
-    unsafe chain.copyOut(
-      chain.byteCount, to: slot + (FrameBatch.headroomBytes - terms.headerBytes))
-    unsafe accept(slot, byteCount, terms, into: &batch, index)
+    let room = unsafe UnsafeMutableRawBufferPointer(
+      start: slot + (FrameBatch.headroomBytes - terms.headerBytes),
+      count: terms.headerBytes + batch.frameCapacityBytes)
+    switch unsafe chain.copy(head, of: ring, &memory, rules, to: room) {
+    case .broken(let reason): return reason
+    case .tooLong: receiveDrops.oversize += 1
+    case .copied(let byteCount):
+      guard byteCount >= terms.headerBytes else { return .missingHeader }
+      unsafe accept(slot, byteCount - terms.headerBytes, terms, into: &batch, index)
+    }
     return nil
   }
 

@@ -174,19 +174,34 @@ extension ChainReader {
 // MARK: - Bytes
 
 extension ChainReader {
-  /// Copies the first `count` bytes of the chain.
+  /// What came of copying a chain.
+  enum Copy {
+    /// This many bytes.
+    case copied(Int)
+    /// More than there is room for; nothing was copied.
+    case tooLong
+    case broken(CutOffReason)
+  }
+
+  /// Follows a chain and copies what it holds.
   ///
-  /// - Unsafe: `count` bytes are writable at `destination`; `count <= byteCount`.
+  /// - Unsafe: `room` is memory of our own.
   @unsafe
-  func copyOut(_ count: Int, to destination: UnsafeMutableRawPointer) {
+  mutating func copy(
+    _ head: UInt16, of ring: GuestRing, _ memory: inout MemoryView, _ rules: Rules,
+    to room: UnsafeMutableRawBufferPointer
+  ) -> Copy {
+    removeAll()
+    if let reason = add(head, of: ring, &memory, rules) { return .broken(reason) }
+    guard byteCount <= room.count, let destination = room.baseAddress else { return .tooLong }
     var done = 0
-    for index in 0..<pieceCount where done < count {
-      // SAFETY: pieces were checked; the caller has room for `count`.
+    for index in 0..<pieceCount {
+      // SAFETY: pieces were checked, and there is room for all of them.
       let piece = unsafe pieces[index]
-      let part = min(piece.byteCount, count - done)
-      unsafe clinux_copy(destination + done, piece.start, part)
-      done += part
+      unsafe clinux_copy(destination + done, piece.start, piece.byteCount)
+      done += piece.byteCount
     }
+    return .copied(done)
   }
 
   /// A place in the chain, to write on from.

@@ -15,7 +15,8 @@ private let needsGuest: Comment = "\(GuestImage.absence ?? "it can be made")"
   "vhost-user with QEMU",
   .enabled(if: GuestImage.absence == nil, needsGuest), .serialized)
 struct QEMUTests {
-  private let folder: String
+  private let home = TestFolder()
+  private var folder: String { home.path }
   private let service: VhostUserService
   private let namespace: NetworkNamespace
   private let image: GuestImage
@@ -23,9 +24,6 @@ struct QEMUTests {
   init() throws {
     image = try GuestImage.shared.get()
     service = try VhostUserService()
-    var template = Array("/tmp/vhost-test-XXXXXX".utf8CString)
-    // SAFETY: a C string that is changed in place.
-    folder = unsafe String(cString: mkdtemp(&template))
     namespace = try NetworkNamespace.create(named: Self.name)
   }
 
@@ -46,6 +44,7 @@ struct QEMUTests {
     (try? outside("ping -q -W 5 \(options) 10.99.0.10"))?.ending.isSuccess == true
   }
 
+  /// Without MSI-X: QEMU 7.2 falls over its own feet when it is to mask a vector without KVM.
   private func boot(_ device: String, server: Bool) throws -> ChildProcess {
     let socket = "\(folder)/vm" + (server ? ",server=on,wait=off" : ",reconnect=1")
     var command = ChildProcess.Command([
@@ -55,7 +54,7 @@ struct QEMUTests {
       "-append", "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check", "-serial",
       "file:\(folder)/serial", "-qmp", "unix:\(folder)/qmp,server=on,wait=off", "-chardev",
       "socket,id=c0,path=\(socket)", "-netdev", "vhost-user,id=n0,chardev=c0", "-device",
-      "virtio-net-pci,netdev=n0,mac=52:54:00:00:00:10\(device)",
+      "virtio-net-pci,netdev=n0,vectors=0,mac=52:54:00:00:00:10\(device)",
     ])
     command.output = .file("\(folder)/qemu.log")
     command.errors = .append("\(folder)/qemu.log")
@@ -63,11 +62,11 @@ struct QEMUTests {
     return try ChildProcess(command)
   }
 
-  private func command(_ name: String) throws {
-    let text = "{'execute':'qmp_capabilities'}{'execute':'\(name)'}"
-    let line = "printf '%s' \"\(text)\" | busybox nc -w 1 local:\(folder)/qmp > /dev/null"
-    _ = try ChildProcess.run(
-      ChildProcess.Command(["/bin/sh", "-c", line]), timeoutNanoseconds: 10_000_000_000)
+  /// Asks QEMU for something; the connection must live until it has happened.
+  private func command(_ name: String) throws -> FrontEndSocket {
+    let socket = try FrontEndSocket(path: "\(folder)/qmp")
+    try socket.send(Array("{'execute':'qmp_capabilities'}{'execute':'\(name)'}".utf8))
+    return socket
   }
 
   private var log: String {
@@ -79,9 +78,7 @@ struct QEMUTests {
 
   @Test(
     "a guest boots, talks, moves bulk TCP, is reset, and outlives our own restart",
-    arguments: [
-      "", ",mrg_rxbuf=off", ",indirect_desc=off,event_idx=off", ",csum=off,guest_csum=off",
-    ])
+    arguments: ["", ",mrg_rxbuf=off", ",indirect_desc=off,event_idx=off,csum=off"])
   func talks(device: String) throws {
     let settings = VhostUserSettings(name: "vm", path: "\(folder)/vm")
     let tap = TapAttachment(try TapDevice.open(name: "tap0", namespace: namespace))
@@ -93,7 +90,12 @@ struct QEMUTests {
     var network: TestSwitch? = try TestSwitch([try #require(port), tap])
     var guest = try boot(device, server: false)
     defer { _ = guest.terminate() }
-    #expect(becomesTrue(seconds: 60) { pings("-c 1") }, "\(log) \(port?.state as Any)")
+    let isUp = becomesTrue(seconds: 60) {
+      pings("-c 1") || guest.wait(timeoutNanoseconds: 0) != nil
+    }
+    try #require(
+      isUp && guest.wait(timeoutNanoseconds: 0) == nil,
+      "\(String(describing: guest.wait(timeoutNanoseconds: 0))) \(log) \(port?.state as Any)")
     #expect(pings("-c 100 -i 0.005 -s 1400"), "\(log)")
     #expect(pings("-c 5 -i 0.05 -s 20000"))
     let fetch = "curl -sf http://10.99.0.10/file | sha256sum"
@@ -107,7 +109,8 @@ struct QEMUTests {
     }
     #expect(try #require(network).sleepCount > 0)
     // The guest starts anew; the same front end comes with other rings.
-    try command("system_reset")
+    let monitor = try command("system_reset")
+    defer { withExtendedLifetime(monitor) {} }
     #expect(becomesTrue(seconds: 10) { !(port?.isLinkUp ?? true) }, "\(port?.state as Any)")
     #expect(becomesTrue(seconds: 60) { pings("-c 1") }, "\(log) \(port?.state as Any)")
     // We start anew, and QEMU connects again.

@@ -13,13 +13,11 @@ import VhostUser
   private let frame = GuestFrame(
     header: [UInt8](repeating: 0, count: 12), bytes: [UInt8](1...60))
   private let service: VhostUserService
-  private let folder: String
+  private let home = TestFolder()
+  private var folder: String { home.path }
 
   init() throws {
     service = try VhostUserService()
-    var template = Array("/tmp/vhost-test-XXXXXX".utf8CString)
-    // SAFETY: a C string that is changed in place.
-    folder = unsafe String(cString: mkdtemp(&template))
   }
 
   private func becomesTrue(_ condition: () -> Bool) -> Bool {

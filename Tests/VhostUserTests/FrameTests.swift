@@ -122,6 +122,38 @@ struct ConnectedGuest {
     #expect(to.guest.receive().map(\.bytes) == [frame.bytes])
   }
 
+  @Test("several queues: every frame arrives, those of a flow by one queue and in order")
+  func queues() throws {
+    let pairs = 4
+    var shape = GuestShape()
+    shape.pairs = pairs
+    shape.features.insert(.multiQueue)
+    let from = try ConnectedGuest(shape)
+    let to = try ConnectedGuest(shape)
+    let relay = Relay()
+    for queue in 0..<pairs { while to.guest.post([2_000], ring: 2 * queue) {} }
+    // Sixteen flows by address, four frames each, from all queues.
+    for number in UInt8(0)..<4 {
+      for flow in UInt8(0)..<16 {
+        var bytes = [UInt8](repeating: 0, count: 60)
+        bytes[11] = flow
+        bytes[30] = number
+        from.guest.send(
+          GuestFrame(header: [UInt8](repeating: 0, count: 12), bytes: bytes),
+          ring: 2 * Int(flow % 4) + 1)
+      }
+    }
+    relay.move(from: from.attachment, to: to.attachment)
+    relay.move(from: from.attachment, to: to.attachment)
+    let arrived = (0..<pairs).map { to.guest.receive(ring: 2 * $0).map(\.bytes) }
+    #expect(arrived.map(\.count).reduce(0, +) == 64)
+    #expect(arrived.allSatisfy { !$0.isEmpty })
+    for flow in UInt8(0)..<16 {
+      let numbers = arrived.map { $0.filter { $0[11] == flow }.map { $0[30] } }
+      #expect(numbers.filter { !$0.isEmpty } == [[0, 1, 2, 3]], "flow \(flow)")
+    }
+  }
+
   @Test("a tag is taken out of the bytes and put in again")
   func tags() throws {
     let from = try ConnectedGuest()

@@ -209,7 +209,7 @@ import VhostUser
   func logs() throws {
     let from = try ConnectedGuest()
     let to = try ConnectedGuest(GuestShape(features: [.version1, .protocolFeatures]))
-    let log = GuestFile(byteCount: 1 << 20)
+    let log = GuestFile(byteCount: 1 << 16)
     let relay = Relay()
     let frame = GuestFrame(header: [UInt8](repeating: 0, count: 12), bytes: [UInt8](1...60))
     func pages() -> [Int] {
@@ -218,7 +218,7 @@ import VhostUser
         (0..<8).filter { bits[byte] >> $0 & 1 != 0 }.map { byte * 8 + $0 }
       }
     }
-    #expect(try to.guest.request(.setLogBase, longs(1 << 20, 0), [log.passed()]) == [])
+    #expect(try to.guest.request(.setLogBase, longs(1 << 16, 0), [log.passed()]) == [])
     to.guest.post([2_000])
     from.guest.send(frame)
     relay.move(from: from.attachment, to: to.attachment)

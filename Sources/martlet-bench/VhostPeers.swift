@@ -64,12 +64,22 @@ enum VhostPeer: String, CaseIterable {
   case ovsFlow
   case ovsNormal
 
+  /// For people.
+  var title: String {
+    switch self {
+    case .martlet: "Martlet"
+    case .ovsFlow: "Open vSwitch, a flow a port"
+    case .ovsNormal: "Open vSwitch, NORMAL"
+    }
+  }
+
   static let ovs = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 
   /// Why it cannot be measured here; nil when it can.
   var absence: String? {
     guard self != .martlet else { return nil }
-    return access(Self.ovs) ? nil : "\(Self.ovs) is not installed (apt: openvswitch-switch-dpdk)"
+    return access(Self.ovs)
+      ? nil : "\(Self.ovs) is missing; apt-get install openvswitch-switch-dpdk"
   }
 
   private func access(_ path: String) -> Bool {

@@ -6,118 +6,114 @@
 // their turns one after the other, all of them in each round, so that a slow minute hits all.
 
 internal import Base
+internal import BenchReport
 internal import Glibc
 internal import Linux
 
 enum VhostReport {
-  static let help = """
-    usage: martlet-bench vhost [--json] [--runs N] [--seconds S] [--sizes A,B] [--peers A,B]
+  static let benchmark = ReportBenchmark(
+    name: "vhost", summary: "two vhost-user ports and DPDK at both ends, beside Open vSwitch",
+    help: help, quickWords: ["--runs", "1", "--seconds", "3"], measure: measure)
 
-    Two virtio-user ports of dpdk-testpmd (core 0) with a switch between them (core 1). Needs root, 2.5 GiB of
-    memory for huge pages, which are given back, and packages: dpdk, openvswitch-switch-dpdk. What is not
-    installed is skipped by name.
-      --runs      of each switch and size (default 3)
+  private static let help = """
+    usage: martlet-bench vhost [--runs N] [--seconds S] [--sizes A,B...] [--peers A,B...]
+
+    Two virtio-user ports of one dpdk-testpmd (core 0, mode mac) with a switch between them (core 1): frames
+    go round for ever. Both directions are counted together. Needs root, 2.5 GiB of memory for huge pages,
+    which are given back, and the packages dpdk and openvswitch-switch-dpdk.
+      --runs      of each switch and size (default 5)
       --seconds   of each run (default 6)
       --sizes     of frames with their FCS (default 64,1500)
       --peers     some of: \(VhostPeer.allCases.map(\.rawValue).joined(separator: ", "))
-      --json      JSON instead of a table
+
+    Method: throughput of VSPERF (RFC 8204) without loss search: queues of 1,024 entries, bursts of 512 frames
+    in flight, the median of the seconds of each run; the switches have their turns in each round.
     """
 
-  struct Row {
-    var peer: VhostPeer
-    var frameBytes: Int
-    var megaframes: [Double] = []
+  private static let frameRate = "megaframesPerSecond"
 
-    var sorted: [Double] { megaframes.sorted() }
-    var median: Double { sorted.isEmpty ? 0 : sorted[sorted.count / 2] }
-  }
-
-  static func run(_ words: [String]) throws -> Bool {
-    var options = Options(words, of: "vhost")
-    if options.flag("--help") {
-      print(help)
-      return true
-    }
-    let asJSON = options.flag("--json")
-    let runs = try options.number("--runs", default: 3, in: 1...100)
+  private static func measure(_ options: inout Options, _ progress: Progress) throws
+    -> [ReportSection]
+  {
+    let runs = try options.number("--runs", default: 5, in: 1...100)
     let seconds = try options.seconds("--seconds", default: 6)
     let sizes = try options.numbers("--sizes", default: [64, 1_500], in: 64...1_518)
     let wanted = try peers(try options.text("--peers"))
     try options.end()
+    var section = ReportSection(
+      "vhost", title: "Two guests at memory speed (vhost-user)",
+      metrics: [
+        Metric(frameRate, "throughput", unit: "Mframes/s"),
+        Metric("gigabitsPerSecond", "throughput", unit: "Gbit/s", isDrawn: false),
+      ])
+    section.method = help.split(separator: "\n").map(String.init)
     guard (try? shell("command -v dpdk-testpmd")) != nil else {
-      complain("vhost: skipped: dpdk-testpmd is not installed (apt: dpdk)")
-      return true
+      section.skip("vhost", because: "dpdk-testpmd is not installed; apt-get install dpdk")
+      return [section]
     }
-    var present: [VhostPeer] = []
+    var lines: [(peer: VhostPeer, frameBytes: Int)] = []
     for peer in wanted {
-      if let absence = peer.absence {
-        complain("vhost: \(peer.rawValue) skipped: \(absence)")
-      } else {
-        present.append(peer)
+      if let absence = peer.absence { section.skip(peer.rawValue, because: absence) }
+    }
+    for size in sizes {
+      for peer in wanted where peer.absence == nil {
+        section.add(subject(peer, size, wanted))
+        lines.append((peer, size))
       }
     }
-    let rows = try measure(present, sizes, runs, seconds)
-    if asJSON {
-      print(JSONValue.array(rows.map { json($0, rows) }).prettyText, terminator: "")
-    } else {
-      printTable(
-        ["switch", "bytes", "Mframes/s", "low", "high", "Gbit/s", "of OVS"],
-        rows.map { cells($0, rows) })
+    let pages = try HugePages(megabytes: 2_560)
+    defer { withExtendedLifetime(pages) {} }
+    progress.begin(steps: runs * lines.count)
+    for round in 1...runs {
+      for line in lines {
+        let name = name(line.peer, line.frameBytes)
+        progress.step("round \(round)/\(runs): vhost \(name)")
+        let rate = try VhostRun(line.peer, frameBytes: line.frameBytes).run(seconds: seconds)
+        section.record(rate, frameRate, of: name)
+        section.record(
+          rate * Double(line.frameBytes) * 8 / 1_000, "gigabitsPerSecond", of: name)
+      }
     }
-    return true
+    progress.end()
+    promise(sizes, &section)
+    return [section]
+  }
+
+  private static func name(_ peer: VhostPeer, _ frameBytes: Int) -> String {
+    "\(peer.rawValue) \(frameBytes)"
+  }
+
+  private static func subject(_ peer: VhostPeer, _ frameBytes: Int, _ all: [VhostPeer]) -> Subject {
+    let base = all.first { $0 != .martlet && $0.absence == nil }
+    return Subject(
+      name(peer, frameBytes), title: peer.title, group: "\(frameBytes) bytes",
+      comparedWith: base.map { name($0, frameBytes) }, isOurs: peer == .martlet,
+      keys: [
+        .init("switch", .string(peer.rawValue)), .init("frameBytes", .int(frameBytes)),
+      ])
+  }
+
+  /// At least the better of what Open vSwitch reaches with frames of that size.
+  private static func promise(_ sizes: [Int], _ section: inout ReportSection) {
+    for size in sizes {
+      let peers = VhostPeer.allCases.filter { $0 != .martlet }
+      let best = peers.compactMap { section[frameRate, of: name($0, size)]?.median }.max()
+      guard let best, best > 0, let ours = section[frameRate, of: name(.martlet, size)] else {
+        continue
+      }
+      section.promise(
+        "\(size) bytes: at least Open vSwitch with DPDK", ours.median / best, atLeast: 1)
+    }
   }
 
   private static func peers(_ text: String?) throws -> [VhostPeer] {
     guard let text else { return VhostPeer.allCases }
     return try text.split(separator: ",").map { word in
       guard let peer = VhostPeer(rawValue: String(word)) else {
-        throw WrongUsage(text: "--peers: no `\(word)`")
+        throw WrongUsage(text: "--peers: there is no `\(word)`")
       }
       return peer
     }
-  }
-
-  private static func measure(
-    _ peers: [VhostPeer], _ sizes: [Int], _ runs: Int, _ seconds: Double
-  ) throws -> [Row] {
-    let pages = try HugePages(megabytes: 2_560)
-    defer { withExtendedLifetime(pages) {} }
-    var rows = sizes.flatMap { size in peers.map { Row(peer: $0, frameBytes: size) } }
-    for _ in 0..<runs {
-      for index in rows.indices {
-        rows[index].megaframes.append(
-          try VhostRun(rows[index].peer, frameBytes: rows[index].frameBytes).run(seconds: seconds))
-      }
-    }
-    return rows
-  }
-
-  /// The better of what Open vSwitch reached with frames of that size.
-  private static func best(_ frameBytes: Int, _ rows: [Row]) -> Double {
-    rows.filter { $0.peer != .martlet && $0.frameBytes == frameBytes }.map(\.median).max() ?? 0
-  }
-
-  private static func ratio(_ row: Row, _ rows: [Row]) -> Double? {
-    let best = best(row.frameBytes, rows)
-    return best > 0 ? row.median / best : nil
-  }
-
-  private static func cells(_ row: Row, _ rows: [Row]) -> [String] {
-    [
-      row.peer.rawValue, "\(row.frameBytes)", decimal(row.median, 2),
-      decimal(row.sorted.first ?? 0, 2), decimal(row.sorted.last ?? 0, 2),
-      decimal(row.median * Double(row.frameBytes) * 8 / 1_000, 2),
-      ratio(row, rows).map { decimal($0, 2) } ?? "-",
-    ]
-  }
-
-  private static func json(_ row: Row, _ rows: [Row]) -> JSONValue {
-    .object([
-      "switch": .string(row.peer.rawValue), "frameBytes": .int(row.frameBytes),
-      "megaframesPerSecond": .double(row.median),
-      "samples": .array(row.megaframes.map { .double($0) }),
-      "ratioToOpenVSwitch": ratio(row, rows).map { .double($0) } ?? .null,
-    ])
   }
 }
 

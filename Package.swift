@@ -6,7 +6,7 @@
 //   F7  martlet   martlet-bench   WireExercise
 //   F6  Lab   Rig   BenchReport
 //   F5  HostAgent
-//   F4  Attachments   XDP   Netlink   ConfigFile   HTTP   Planner   QMP
+//   F4  Attachments   XDP   VhostUser   Netlink   ConfigFile   HTTP   Planner   QMP
 //   F3  Dataplane   Model
 //   F2  FrameMemory   Tables   Protocols   Linux
 //   F1  Base   Wire
@@ -76,6 +76,7 @@ let floors: [Target] = [
   module("Attachments", ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "CPcap"]),
   module(
     "XDP", ["Base", "Wire", "FrameMemory", "Linux", "Attachments", "CLinux", "CXDP"]),
+  module("VhostUser", ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "Attachments"]),
   module("Netlink", ["Base", "Wire", "Linux", "CNetlink"]),
   module("ConfigFile", ["Base", "Wire", "Linux", "Model", "CYAML"]),
   module("HTTP", ["Base", "Linux", "CMicrohttpd", "CCurl"]),
@@ -106,7 +107,8 @@ let programs: [Target] = [
     "martlet-bench",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Model", "Planner", "Netlink",
-      "Attachments", "XDP", "HTTP", "HostAgent", "Rig", "BenchReport", "CAllocationCount",
+      "Attachments", "XDP", "VhostUser", "HTTP", "HostAgent", "Rig", "BenchReport",
+      "CAllocationCount",
       "CBenchPeers",
     ]),
 ]
@@ -131,6 +133,9 @@ let suites: [Target] = [
   tests(
     "XDPTests",
     ["Base", "Wire", "FrameMemory", "Linux", "Attachments", "XDP"]),
+  tests(
+    "VhostUserTests",
+    ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "Attachments", "VhostUser", "Rig"]),
   tests("NetlinkTests", ["Base", "Wire", "Linux", "Netlink"]),
   tests("ConfigFileTests", ["Base", "Wire", "Model", "ConfigFile"]),
   tests("QMPTests", ["Base", "Wire", "Linux", "QMP"]),
@@ -164,7 +169,7 @@ let fuzzers: [Target] = [
     name: "martlet-fuzz",
     dependencies: [
       "Base", "Wire", "FrameMemory", "Tables", "Protocols", "Dataplane", "Model", "ConfigFile",
-      "Planner",
+      "Planner", "CLinux", "Linux", "Attachments", "VhostUser",
       "WireExercise",
     ],
     path: "Tests/Fuzz",

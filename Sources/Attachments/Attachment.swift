@@ -29,7 +29,7 @@ public struct TransmitResult: Equatable, Sendable {
 }
 
 /// Offloads that an attachment can pass on; the rest is done in software before it sends.
-public struct OffloadSet: OptionSet, Sendable {
+public struct OffloadSet: OptionSet, Hashable, Sendable, BitwiseCopyable {
   public let rawValue: UInt8
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 

@@ -10,7 +10,7 @@ internal import Rig
 let reportBenchmarks = [
   PipelineReport.benchmark,
   CableBenchmark.benchmark, PeersBenchmark.benchmark, LatencyBenchmark.benchmark,
-  LossBenchmark.benchmark, MemoryBenchmark.benchmark, IdleReport.benchmark,
+  LossBenchmark.benchmark, VhostReport.benchmark, MemoryBenchmark.benchmark, IdleReport.benchmark,
   // Last: it raises its own priority.
   BlockedReport.benchmark,
 ]
@@ -22,6 +22,7 @@ let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Bool)
     ("all", "everything that goes into the report, as one report", AllCommand.run),
     ("switch", "a bare switch between given devices, for harnesses", SwitchCommand.run),
     ("tool", "cables, a generator and round trips: the parts of the comparisons", ToolCommand.run),
+    ("vhost-switch", "a bare switch between vhost-user ports", VhostSwitch.run),
     ("stream", "a paced stream of numbered frames: send or receive it", StreamCommand.run),
     ("shaping", "rates and bursts of shaped ports, and what they cost others", ShapingReport.run),
     ("beacon", "how long a fault upstream of an uplink blocks a stream", BeaconReport.run),

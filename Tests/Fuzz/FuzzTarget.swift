@@ -27,6 +27,9 @@ extension FuzzTarget {
   /// Frames as a filter reads them.
   static let flowkey = FuzzTarget(name: "flowkey") { FlowKeyTarget.run($0) }
 
+  /// A hostile front end of a vhost-user port.
+  static let vhost = FuzzTarget(name: "vhost") { VhostTarget.run($0) }
+
   /// All of them. Each has a folder in `corpus`; `scripts/fuzz` finds the names there.
-  static let all: [FuzzTarget] = wire + [pipeline, config, flowkey]
+  static let all: [FuzzTarget] = wire + [pipeline, config, flowkey, vhost]
 }

@@ -6,7 +6,7 @@
 
 internal import Base
 package import FrameMemory
-internal import Wire
+package import Wire
 
 /// The work for one delivery; a small value, made per delivery.
 package struct EgressPlan: BitwiseCopyable {
@@ -18,8 +18,8 @@ package struct EgressPlan: BitwiseCopyable {
     case refuse(DropReason)
   }
 
-  let frame: Int
-  let tag: VLANTag
+  package let frame: Int
+  package let tag: VLANTag
   /// The metadata that goes along, before the tag is put in.
   private(set) var offload: Offload
   package private(set) var work: Work
@@ -51,7 +51,7 @@ package struct EgressPlan: BitwiseCopyable {
   }
 
   /// The metadata of what leaves, the tag put in.
-  var leavingOffload: Offload {
+  package var leavingOffload: Offload {
     if case .pass = work { offload.shifted(for: tag) } else { .none }
   }
 

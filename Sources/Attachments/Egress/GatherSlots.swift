@@ -63,6 +63,17 @@ package struct GatherSlots: ~Copyable {
     return unsafe pieces + slot * Self.pieceLimit
   }
 
+  /// One piece of a slot, for those who copy it themselves.
+  ///
+  /// - Unsafe: as `pieces(of:)`; `index` is below what `fill` returned.
+  @unsafe
+  package func piece(_ index: Int, of slot: Int) -> UnsafeRawBufferPointer {
+    precondition(index >= 0 && index < Self.pieceLimit, "no such piece")
+    // SAFETY: every slot has `pieceLimit` initialised pieces.
+    let piece = unsafe pieces(of: slot)[index]
+    return unsafe UnsafeRawBufferPointer(start: piece.iov_base, count: piece.iov_len)
+  }
+
   /// The scratch of a slot.
   @unsafe
   private func scratch(of slot: Int) -> UnsafeMutableRawPointer {

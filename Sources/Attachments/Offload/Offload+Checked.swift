@@ -5,12 +5,12 @@
 // their measured length; unknown flags and unused fields are zero.
 
 internal import Base
-internal import FrameMemory
-internal import Wire
+package import FrameMemory
+package import Wire
 
 extension Offload {
   /// The metadata made canonical, or nil when it contradicts `bytes`. Offsets count as in `bytes`.
-  func checked(against bytes: RawSpan) -> Offload? {
+  package func checked(against bytes: RawSpan) -> Offload? {
     var result = Offload(flags: flags & (Self.needsChecksumFlag | Self.dataValidFlag))
     if needsChecksum {
       let start = Int(checksumStart)
@@ -34,7 +34,7 @@ extension Offload {
   }
 
   /// The same metadata for bytes that got a tag put in after the addresses.
-  func shifted(for tag: VLANTag) -> Offload {
+  package func shifted(for tag: VLANTag) -> Offload {
     guard tag.isPresent else { return self }
     let tagBytes = UInt16(VLANTag.byteCount)
     var result = self

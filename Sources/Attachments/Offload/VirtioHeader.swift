@@ -8,17 +8,17 @@
 // What the kernel says is checked against the bytes before the switch sees it (`Offload.checked`).
 
 internal import Base
-internal import FrameMemory
+package import FrameMemory
 
 #if _endian(big)
   #error("packet(7) has its header in the machine's order; only little-endian machines are tested")
 #endif
 
 /// Reading and writing the header in memory.
-enum VirtioHeader {
+package enum VirtioHeader {
   /// Without and with the count of merged buffers, which Martlet leaves at zero.
-  static let byteCount = 10
-  static let byteCountWithBuffers = 12
+  package static let byteCount = 10
+  package static let byteCountWithBuffers = 12
 
   private static let typeMask: UInt8 = 0x7F
   private static let ecnFlag: UInt8 = 0x80
@@ -27,7 +27,7 @@ enum VirtioHeader {
   ///
   /// - Unsafe: ten bytes are readable at `address`.
   @unsafe
-  static func read(at address: UnsafeRawPointer) -> Offload? {
+  package static func read(at address: UnsafeRawPointer) -> Offload? {
     // SAFETY: the caller's promise covers offsets 0-9; every bit pattern is a valid integer.
     func field(_ offset: Int) -> UInt16 {
       UInt16(littleEndian: unsafe address.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
@@ -46,7 +46,7 @@ enum VirtioHeader {
   ///
   /// - Unsafe: twelve bytes are writable at `address`.
   @unsafe
-  static func write(_ offload: Offload, at address: UnsafeMutableRawPointer) {
+  package static func write(_ offload: Offload, at address: UnsafeMutableRawPointer) {
     // SAFETY: the caller's promise covers offsets 0-11; integers are trivial.
     func store(_ value: UInt16, _ offset: Int) {
       unsafe address.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt16.self)

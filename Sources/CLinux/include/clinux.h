@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "attachments.h"
+#include "vhost.h"
 
 // --- epoll(7): epoll_event is packed on x86-64 and holds a union; this is the same, flat.
 struct clinux_event {

@@ -46,6 +46,9 @@ public struct Thread: ~Copyable {
 
   deinit { _ = pthread_detach(thread) }
 
+  /// Lets another thread run that waits for this processor (sched_yield(2)).
+  public static func yield() { _ = sched_yield() }
+
   /// Waits until the thread has ended.
   public consuming func join() {
     // Neither joined nor detached before; `discard` keeps it so.

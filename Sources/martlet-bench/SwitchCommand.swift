@@ -17,7 +17,7 @@ enum SwitchCommand {
     plain learning switch. Prints one line `ready` when frames pass. Needs root.
       --tap       makes this TAP in the namespace of that name; whoever uses it sets it up
       --port      attaches to this device (one end of a veth pair) as to a VM's, and sets it up
-      --poll      adaptive, sleep or busy; this worker only sleeps, so that `sleep` is the default
+      --poll      adaptive (default), sleep or busy: what the worker does when no frame waits
       --attach    how ports are attached: packet (default), xdp, xdp-generic
     """
 
@@ -46,8 +46,10 @@ enum SwitchCommand {
     var places: [Place] = []
     while let text = try options.text("--tap") { places.append(try Place(text, isTap: true)) }
     while let text = try options.text("--port") { places.append(try Place(text, isTap: false)) }
-    let poll = try options.text("--poll") ?? "sleep"
-    guard poll == "sleep" else { throw WrongUsage(text: "--poll: `\(poll)` is not one of sleep") }
+    let word = try options.text("--poll") ?? PollMode.adaptive.rawValue
+    guard let poll = PollMode(rawValue: word) else {
+      throw WrongUsage(text: "--poll: `\(word)` is not one of adaptive, sleep, busy")
+    }
     let kind = try options.text("--attach") ?? "packet"
     try options.end()
     guard !places.isEmpty else {
@@ -55,7 +57,7 @@ enum SwitchCommand {
     }
     let ending = try Ending()
     let opener = try PortOpener(kind)
-    let network = try BareSwitch(try places.map { try attachment($0, opener) })
+    let network = try BareSwitch(try places.map { try attachment($0, opener) }, poll: poll)
     print("ready")
     fflush(nil)
     ending.wait()

@@ -17,6 +17,8 @@ public struct AgentOptions: Hashable, Sendable {
   public var stateDirectory = Self.defaultStateDirectory
   /// A VM's namespace is this prefix and its name.
   public var namespacePrefix = ""
+  /// What the worker does when no frame waits.
+  public var poll = PollMode.adaptive
   /// The program that runs the keeper: `host keep --socket PATH` is added.
   public var executable = ProcessIdentity.ownExecutablePath
 

@@ -17,7 +17,7 @@ struct AgentThreads: ~Copyable {
   var poller: Poller
   let signals: SignalDescriptor
 
-  init() throws(Failure) {
+  init(poll: PollMode) throws(Failure) {
     OpenFileLimit.raise()
     do throws(any Error) {
       // Before any other thread starts: they inherit the blocked signals.
@@ -28,7 +28,7 @@ struct AgentThreads: ~Copyable {
       try poller.add(mailbox.wakeup.descriptor, token: Self.mailboxToken)
       try poller.add(notices.wakeup.descriptor, token: Self.noticeToken)
       try poller.add(signals.descriptor, token: Self.signalToken)
-      worker = try Worker(links: try LinkWatch(), notices: notices)
+      worker = try Worker(links: try LinkWatch(), notices: notices, poll: poll)
       self.signals = signals
       self.mailbox = mailbox
       self.notices = notices

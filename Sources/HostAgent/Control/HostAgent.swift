@@ -42,7 +42,7 @@ public struct HostAgent: ~Copyable {
           remedy: "end that agent, or choose another --state-dir")
       }
       try makeDirectory(options.socketDirectory)
-      let threads = try AgentThreads()
+      let threads = try AgentThreads(poll: options.poll)
       // The API first: its socket is what says that another agent runs, before anything is touched.
       let mailbox = threads.mailbox
       let router = AgentAPI.router(mailbox)

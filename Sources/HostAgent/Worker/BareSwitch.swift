@@ -17,10 +17,12 @@ package final class BareSwitch {
   private let worker: Worker
 
   /// Starts the worker and attaches `attachments` to ports 0, 1, ...
-  package init(_ attachments: [any Attachment], mtu: Int = 1500) throws(Failure) {
+  package init(_ attachments: [any Attachment], mtu: Int = 1500, poll: PollMode = .adaptive)
+    throws(Failure)
+  {
     precondition(!attachments.isEmpty && attachments.count <= SwitchLimits().ports)
     do throws(any Error) {
-      worker = try Worker(links: try LinkWatch(), notices: try NoticeBoard())
+      worker = try Worker(links: try LinkWatch(), notices: try NoticeBoard(), poll: poll)
     } catch let error as Failure {
       throw error
     } catch let error as Errno {

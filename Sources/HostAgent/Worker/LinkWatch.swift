@@ -43,17 +43,20 @@ struct LinkWatch: ~Copyable, Sendable {
 
   var descriptor: Int32 { monitor.descriptor }
 
-  /// Looks for lost carriers, every millisecond or every few batches.
-  mutating func probe(_ state: inout WorkerState, now: MonotonicTime) {
-    guard now >= nextProbe || state.framesSinceProbe >= Self.probeFrames else { return }
+  /// Looks for lost carriers, every millisecond or every few batches. True when one is lost.
+  mutating func probe(_ state: inout WorkerState, now: MonotonicTime) -> Bool {
+    guard now >= nextProbe || state.framesSinceProbe >= Self.probeFrames else { return false }
+    var hasLost = false
     state.framesSinceProbe = 0
     nextProbe = now.advanced(byNanoseconds: Self.probeNanoseconds)
     for place in state.runtimes.indices {
       let runtime = state.runtimes[place]
       for watch in runtime.watches where !watch.hasCarrier {
         runtime.network.setLink(watch.port, isUp: false, now: now)
+        hasLost = true
       }
     }
+    return hasLost
   }
 
   /// Takes in what the kernel told.

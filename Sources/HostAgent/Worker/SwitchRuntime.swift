@@ -16,6 +16,8 @@ package final class SwitchRuntime {
   let name: String
   package var network: Switch
   private(set) var attachments: [(any Attachment)?]
+  /// Whether the worker looks at the port by itself, without waiting for its descriptor.
+  var isPolled: [Bool]
   var deliveries: DeliveryList
   /// Deliveries that go out by another uplink than they were meant to.
   var redirected: DeliveryList
@@ -48,6 +50,7 @@ package final class SwitchRuntime {
     self.name = name
     network = Switch(limits: limits, seed: seed)
     attachments = Array(repeating: nil, count: limits.ports)
+    isPolled = Array(repeating: false, count: limits.ports)
     countedDrops = Array(repeating: ReceiveDrops(), count: limits.ports)
     countedKernelDrops = Array(repeating: 0, count: limits.ports)
     deliveries = DeliveryList(capacity: Self.deliveryCapacity, portCapacity: limits.ports)

@@ -1,7 +1,8 @@
 // The worker: one thread that moves every frame of a host.
 //
-// It sleeps in epoll while nothing happens, and while frames come it goes round the ports that have some,
-// a batch each. Time is read once per round. Other threads reach its state through the mailbox only.
+// While frames come it goes round the ports that have some, a batch each; when none come it looks for a
+// moment longer (`PollPolicy`), then sleeps in epoll. Time is read once per round. Other threads reach its
+// state through the mailbox only.
 
 internal import Base
 internal import Dataplane
@@ -17,13 +18,14 @@ final class Worker: Sendable {
   private let thread: JoinOnce
 
   /// Starts the thread. `links` tells about the links of this namespace.
-  init(links: consuming LinkWatch, notices: NoticeBoard) throws(Failure) {
+  init(links: consuming LinkWatch, notices: NoticeBoard, poll: PollMode = .adaptive) throws(Failure)
+  {
     do throws(Errno) {
       let mailbox = try Mailbox<WorkerState>()
       let poller = try Poller(capacity: 256)
       try poller.add(mailbox.wakeup.descriptor, token: WorkerState.mailboxToken)
       try poller.add(links.descriptor, token: WorkerState.linksToken)
-      let parts = WorkerParts(poller: poller, links: links)
+      let parts = WorkerParts(poller: poller, links: links, poll: poll)
       thread = JoinOnce(
         try Thread(named: "worker", owning: parts) { parts in
           // On a busy machine every guest would lose frames while the worker waits for its turn: a TAP
@@ -55,53 +57,92 @@ final class Worker: Sendable {
 private struct WorkerParts: ~Copyable, Sendable {
   let poller: Poller
   let links: LinkWatch
+  let poll: PollMode
 }
 
 /// The loop and what it works on; made and kept on the worker's thread.
 private struct WorkerLoop: ~Copyable {
   /// Old MAC table entries are cleared away, and the kernel's drops counted, this often.
   private static let sweepNanoseconds: UInt64 = 1_000_000_000
+  /// While the worker goes on without sleeping, what frames have made due may wait this long.
+  private static let tickNanoseconds: UInt64 = 20_000
 
   private var state: WorkerState
+  private var policy: PollPolicy
   private var links: LinkWatch
   private let mailbox: Mailbox<WorkerState>
   private let notices: NoticeBoard
   private var nextSweep = MonotonicTime.zero
+  /// When the next thing is due, as far as is known; a frame or a change may have made something due
+  /// since then.
+  private var deadline = MonotonicTime.zero
+  private var lastTick = MonotonicTime.zero
+  private var hasChanged = true
 
   init(_ parts: consuming WorkerParts, mailbox: Mailbox<WorkerState>, notices: NoticeBoard) {
     state = WorkerState(poller: parts.poller)
+    policy = PollPolicy(parts.poll)
     links = parts.links
     self.mailbox = mailbox
     self.notices = notices
   }
 
   mutating func run() {
-    var deadline = MonotonicTime.zero
+    var looksAgain = false
     while !state.isStopping {
-      let before = MonotonicClock.now()
-      state.poller.wait(
-        timeoutNanoseconds: deadline == .never ? nil : deadline.nanoseconds(since: before))
+      // The poller is asked in every round, so that no port waits for those that are polled.
+      if looksAgain { state.poller.wait(timeoutNanoseconds: 0) } else { sleep() }
       let now = MonotonicClock.now()
-      links.probe(&state, now: now)
+      if links.probe(&state, now: now) { hasChanged = true }
       for index in 0..<state.poller.count { handle(state.poller[index].token, now: now) }
-      deadline = tick(now: now)
+      let hasMoved = state.goRound(now: now) > 0
+      hasChanged = hasChanged || hasMoved
+      looksAgain = policy.looksAgain(hasMoved: hasMoved, now: now)
+      tickIfNeeded(before: looksAgain ? Self.tickNanoseconds : 0, now: now)
       postNotices()
+      if looksAgain && !hasMoved && policy.mode != .busy { yield() }
     }
+  }
+
+  /// Waits for whatever comes first: a frame, a request, an event, or a time.
+  private mutating func sleep() {
+    guard state.armAll() else {
+      state.poller.wait(timeoutNanoseconds: 0)
+      return
+    }
+    let now = MonotonicClock.now()
+    state.poller.wait(
+      timeoutNanoseconds: deadline == .never ? nil : deadline.nanoseconds(since: now))
+  }
+
+  /// Lets a guest run that waits for this processor.
+  private mutating func yield() {
+    let before = MonotonicClock.now()
+    Thread.yield()
+    let after = MonotonicClock.now()
+    policy.hasYielded(forNanoseconds: after.nanoseconds(since: before), now: after)
   }
 
   private mutating func handle(_ token: UInt64, now: MonotonicTime) {
     switch token {
     case WorkerState.mailboxToken:
       mailbox.run(&state)
+      hasChanged = true
     case WorkerState.linksToken:
       links.readEvents(&state, notices, now: now)
+      hasChanged = true
     default:
-      let place = Int(token >> 16)
-      let port = PortIndex(rawValue: UInt16(truncatingIfNeeded: token))
-      // The port may have been taken away earlier in this round.
-      guard place < state.runtimes.count else { return }
-      state.framesSinceProbe += state.runtimes[place].service(port, &state.batch, now: now)
+      let (place, port) = WorkerState.place(token)
+      state.poll(place, port)
     }
+  }
+
+  private mutating func tickIfNeeded(before patience: UInt64, now: MonotonicTime) {
+    let isDue = now >= deadline
+    guard isDue || hasChanged && now.nanoseconds(since: lastTick) >= patience else { return }
+    hasChanged = false
+    lastTick = now
+    deadline = tick(now: now)
   }
 
   private mutating func tick(now: MonotonicTime) -> MonotonicTime {

@@ -18,14 +18,23 @@ struct WorkerState: ~Copyable {
   private(set) var runtimes: [SwitchRuntime] = []
   var poller: Poller
   var batch = FrameBatch(capacity: batchFrames)
+  /// Ports that are looked at in every round, by their tokens; each has `isPolled` set. All others are
+  /// armed: their descriptors tell when a frame comes.
+  var polled: [UInt64] = []
   /// Frames moved since the links were last looked at.
   var framesSinceProbe = 0
   var isStopping = false
+  /// Ports that have an attachment: what `polled` must have room for.
+  private var attachmentCount = 0
 
   init(poller: consuming Poller) { self.poller = poller }
 
   static func token(_ runtime: Int, _ port: PortIndex) -> UInt64 {
     UInt64(runtime) << 16 | UInt64(port.rawValue)
+  }
+
+  static func place(_ token: UInt64) -> (place: Int, port: PortIndex) {
+    (Int(token >> 16), PortIndex(rawValue: UInt16(truncatingIfNeeded: token)))
   }
 
   func runtime(named name: String) -> SwitchRuntime? { runtimes.first { $0.name == name } }
@@ -38,6 +47,7 @@ struct WorkerState: ~Copyable {
     guard let place = runtimes.firstIndex(where: { $0.name == name }) else { return nil }
     let removed = runtimes.remove(at: place)
     for place in place..<runtimes.count { listen(to: runtimes[place], at: place) }
+    pollEveryPort()
     return removed
   }
 
@@ -57,6 +67,9 @@ struct WorkerState: ~Copyable {
   ) {
     guard let place = runtimes.firstIndex(where: { $0.name == name }) else { return }
     runtimes[place].attach(attachment, to: port, now: now)
+    attachmentCount += 1
+    polled.reserveCapacity(attachmentCount)
+    poll(place, port)
     guard attachment.descriptor >= 0 else { return }
     do throws(Errno) {
       try poller.add(attachment.descriptor, token: Self.token(place, port))
@@ -70,13 +83,17 @@ struct WorkerState: ~Copyable {
   mutating func detach(_ port: PortIndex, of name: String, now: MonotonicTime) -> (any Attachment)?
   {
     guard let attachment = runtime(named: name)?.detach(port, now: now) else { return nil }
+    attachmentCount -= 1
     if attachment.descriptor >= 0 { try? poller.remove(attachment.descriptor) }
     return attachment
   }
 
   /// Hears no more of a device that is gone: it would be ready for ever.
   mutating func silence(_ port: PortIndex, of name: String) {
-    guard let attachment = runtime(named: name)?.attachments[port.index] else { return }
+    guard let place = runtimes.firstIndex(where: { $0.name == name }),
+      let attachment = runtimes[place].attachments[port.index]
+    else { return }
+    stopPolling(place, port)
     if attachment.descriptor >= 0 { try? poller.remove(attachment.descriptor) }
   }
 

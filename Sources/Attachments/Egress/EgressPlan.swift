@@ -41,11 +41,10 @@ package struct EgressPlan: BitwiseCopyable {
       work = .refuse(.runt)
       return
     }
+    if offload.passes(capabilities) { return }
     if offload.needsSegmentation {
-      if !capabilities.contains(offload.requirement) || !offload.needsChecksum {
-        planSegments(batch)
-      }
-    } else if offload.needsChecksum, !capabilities.contains(.checksum) {
+      planSegments(batch)
+    } else {
       planChecksum(Int(source.byteCount))
     }
   }
@@ -58,9 +57,7 @@ package struct EgressPlan: BitwiseCopyable {
   /// How the frame counts when the device takes it.
   package var tally: EgressTally {
     switch work {
-    case .pass:
-      offload.needsSegmentation
-        ? .segmentationPassed : offload.needsChecksum ? .checksumPassed : .plain
+    case .pass: offload.passedTally
     case .completeChecksum: .checksumDone
     case .segment: .segmentationDone(UInt16(frameCount))
     case .refuse: .plain
@@ -73,8 +70,6 @@ package struct EgressPlan: BitwiseCopyable {
     work = start >= 14 && end <= byteCount ? .completeChecksum : .refuse(.checksum)
   }
 
-  /// GSO without a partial checksum goes this way too: the kernel would have to guess the headers,
-  /// and cannot behind a VLAN tag.
   private mutating func planSegments(_ batch: borrowing FrameBatch) {
     segmentBytes = Int(offload.segmentBytes)
     guard let layout = TransportLayout(of: batch.bytes(of: frame), offload: offload),
@@ -123,6 +118,20 @@ extension OffloadCounters {
 }
 
 extension Offload {
+  /// Whether an egress with these capabilities takes the frame as it is.
+  ///
+  /// Not GSO without a partial checksum: the kernel would have to guess the headers, and cannot behind
+  /// a VLAN tag.
+  func passes(_ capabilities: OffloadSet) -> Bool {
+    if needsSegmentation { return needsChecksum && capabilities.contains(requirement) }
+    return !needsChecksum || capabilities.contains(.checksum)
+  }
+
+  /// How a frame counts that left as it is.
+  var passedTally: EgressTally {
+    needsSegmentation ? .segmentationPassed : needsChecksum ? .checksumPassed : .plain
+  }
+
   /// What an egress must be able to do to take this frame as it is.
   fileprivate var requirement: OffloadSet {
     switch segmentation {

@@ -7,7 +7,9 @@
 
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 // TUN_F_*: what the reader of a TAP can take (linux/if_tun.h; older headers lack USO).
 enum clinux_tap_offload {
@@ -32,6 +34,15 @@ int clinux_tap_set_header(int fd, int byte_count);
 int clinux_tap_set_offload(int fd, unsigned offloads);
 int clinux_tap_set_persist(int fd, int is_persistent);
 int clinux_set_nonblocking(int fd);
+
+// read(2) and write(2) without being a cancellation point, which in a program with threads costs two
+// atomic operations a call: 1 % of what it takes to move a small frame.
+static inline long clinux_read(int fd, void *bytes, unsigned long count) {
+  return syscall(SYS_read, fd, bytes, count);
+}
+static inline long clinux_write(int fd, const void *bytes, unsigned long count) {
+  return syscall(SYS_write, fd, bytes, count);
+}
 
 // An AF_PACKET socket that receives nothing yet (protocol 0); non-blocking, close-on-exec.
 int clinux_packet_open(void);

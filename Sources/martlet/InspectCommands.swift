@@ -170,6 +170,7 @@ enum InspectCommands {
       Column(number: "VMS") { UInt64($0.vmCount) },
       Column(number: "UPTIME") { UInt64(max(0, $0.uptimeSeconds)) },
       Column(number: "PID") { UInt64(max(0, $0.pid)) },
+      Column("POLL") { $0.poll },
       Column("VERSION") { $0.version },
       Column("MESSAGE") { $0.message },
     ],

@@ -37,10 +37,10 @@ int clinux_set_nonblocking(int fd);
 
 // read(2) and write(2) without being a cancellation point, which in a program with threads costs two
 // atomic operations a call: 1 % of what it takes to move a small frame.
-static inline long clinux_read(int fd, void *bytes, unsigned long count) {
+static inline ssize_t clinux_read(int fd, void *bytes, size_t count) {
   return syscall(SYS_read, fd, bytes, count);
 }
-static inline long clinux_write(int fd, const void *bytes, unsigned long count) {
+static inline ssize_t clinux_write(int fd, const void *bytes, size_t count) {
   return syscall(SYS_write, fd, bytes, count);
 }
 

@@ -13,36 +13,36 @@
 // spare processor to spin on, and the worker sleeps at once for a while: a sleeper is woken by the next
 // frame, while one that has yielded waits for the end of the other's turn.
 
-internal import Base
+package import Base
 
 /// The decision, as a state machine without a clock of its own.
 ///
 /// - Thread: the worker's.
-struct PollPolicy: Sendable {
+package struct PollPolicy: Sendable {
   /// Longer gaps are slept through: the wake-up is then a small part of them.
-  static let spinLimitNanoseconds: UInt64 = 50_000
-  static let spinFirstNanoseconds: UInt64 = 5_000
+  package static let spinLimitNanoseconds: UInt64 = 50_000
+  package static let spinFirstNanoseconds: UInt64 = 5_000
   /// Of the time, in vain.
-  static let allowanceShift: UInt64 = 6
-  static let allowanceLimitNanoseconds: UInt64 = 1_000_000
+  package static let allowanceShift: UInt64 = 6
+  package static let allowanceLimitNanoseconds: UInt64 = 1_000_000
   /// A yield of this length was used by somebody who works, not by one who answers a frame.
-  static let contendedNanoseconds: UInt64 = 50_000
-  static let contendedPauseNanoseconds: UInt64 = 5_000_000
+  package static let contendedNanoseconds: UInt64 = 50_000
+  package static let contendedPauseNanoseconds: UInt64 = 5_000_000
 
-  let mode: PollMode
+  package let mode: PollMode
   /// How long after frames the worker looks for more.
-  private(set) var spinNanoseconds: UInt64 = 0
+  package private(set) var spinNanoseconds: UInt64 = 0
   /// What may still be spun in vain.
-  private(set) var allowanceNanoseconds = Self.allowanceLimitNanoseconds
+  package private(set) var allowanceNanoseconds = Self.allowanceLimitNanoseconds
   private var grownUntil = MonotonicTime.zero
   private var lastFrames = MonotonicTime.zero
   private var contendedUntil = MonotonicTime.zero
   private var hasSlept = true
 
-  init(_ mode: PollMode) { self.mode = mode }
+  package init(_ mode: PollMode) { self.mode = mode }
 
   /// Whether to look again at once, after a round that moved frames or found none.
-  mutating func looksAgain(hasMoved: Bool, now: MonotonicTime) -> Bool {
+  package mutating func looksAgain(hasMoved: Bool, now: MonotonicTime) -> Bool {
     switch mode {
     case .busy: return true
     case .sleep: return false
@@ -51,14 +51,15 @@ struct PollPolicy: Sendable {
     if hasMoved { learn(now: now) } else if hasSlept { return false }
     grow(now: now)
     let spun = now.nanoseconds(since: lastFrames)
-    if spun < spinNanoseconds, allowanceNanoseconds > 0, now >= contendedUntil { return true }
+    // No longer than it may be in vain, so that the allowance is never exceeded by a whole spin.
+    if spun < min(spinNanoseconds, allowanceNanoseconds), now >= contendedUntil { return true }
     if !hasMoved { allowanceNanoseconds -= min(allowanceNanoseconds, spun) }
     hasSlept = true
     return false
   }
 
   /// The worker let others use its processor, and they did for this long.
-  mutating func hasYielded(forNanoseconds taken: UInt64, now: MonotonicTime) {
+  package mutating func hasYielded(forNanoseconds taken: UInt64, now: MonotonicTime) {
     if taken > Self.contendedNanoseconds {
       contendedUntil = now.advanced(byNanoseconds: Self.contendedPauseNanoseconds)
     }

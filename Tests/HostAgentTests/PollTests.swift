@@ -77,7 +77,8 @@ import Testing
     for _ in 0..<20_000 {
       let gap: UInt64 =
         .random(in: 0..<4, using: &random) > 0
-        ? .random(in: 5_000...30_000, using: &random) : .random(in: 60_000...900_000, using: &random)
+        ? .random(in: 5_000...30_000, using: &random)
+        : .random(in: 60_000...900_000, using: &random)
       if gap < PollPolicy.spinLimitNanoseconds { useful += gap + 1_000 }
       rounds.frames(afterNanoseconds: gap)
     }

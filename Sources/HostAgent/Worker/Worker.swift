@@ -91,7 +91,7 @@ private struct WorkerLoop: ~Copyable {
     var looksAgain = false
     while !state.isStopping {
       // The poller is asked in every round, so that no port waits for those that are polled.
-      if looksAgain { state.poller.wait(timeoutNanoseconds: 0) } else { sleep() }
+      if looksAgain { state.poller.wait(timeoutNanoseconds: 0) } else { rest() }
       let now = MonotonicClock.now()
       if links.probe(&state, now: now) { hasChanged = true }
       for index in 0..<state.poller.count { handle(state.poller[index].token, now: now) }
@@ -105,7 +105,7 @@ private struct WorkerLoop: ~Copyable {
   }
 
   /// Waits for whatever comes first: a frame, a request, an event, or a time.
-  private mutating func sleep() {
+  private mutating func rest() {
     guard state.armAll() else {
       state.poller.wait(timeoutNanoseconds: 0)
       return

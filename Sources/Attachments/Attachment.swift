@@ -7,8 +7,8 @@ public import FrameMemory
 
 /// What `receive` found.
 public enum ReceiveResult: Equatable, Sendable {
-  /// This many frames were appended to the batch. Fewer than asked for: nothing else waited, or
-  /// some were dropped here (`receiveDrops`), so the number may be 0.
+  /// This many frames were appended to the batch. Fewer than asked for: nothing else waited, they
+  /// were large ones, or some were dropped here (`receiveDrops`), so the number may be 0.
   case frames(Int)
   /// Nothing waits. Not an error.
   case idle

@@ -23,6 +23,16 @@ _Static_assert(sizeof(struct clinux_message) == sizeof(struct mmsghdr), "mmsghdr
 _Static_assert(offsetof(struct clinux_message, byte_count) == offsetof(struct mmsghdr, msg_len),
                "mmsghdr");
 _Static_assert(CMSG_SPACE(sizeof(struct tpacket_auxdata)) <= CLINUX_CONTROL_BYTES, "control");
+_Static_assert(sizeof(struct clinux_ring_slot) == sizeof(struct tpacket2_hdr), "tpacket2_hdr");
+_Static_assert(offsetof(struct clinux_ring_slot, frame_bytes) ==
+                   offsetof(struct tpacket2_hdr, tp_snaplen), "tpacket2_hdr");
+_Static_assert(offsetof(struct clinux_ring_slot, frame_offset) ==
+                   offsetof(struct tpacket2_hdr, tp_mac), "tpacket2_hdr");
+_Static_assert(offsetof(struct clinux_ring_slot, tag_control) ==
+                   offsetof(struct tpacket2_hdr, tp_vlan_tci), "tpacket2_hdr");
+_Static_assert(CLINUX_RING_OURS == TP_STATUS_USER && CLINUX_RING_QUEUED == TP_STATUS_COPY &&
+                   CLINUX_RING_TAGGED == TP_STATUS_VLAN_VALID &&
+                   CLINUX_RING_TAG_PROTOCOL == TP_STATUS_VLAN_TPID_VALID, "tp_status");
 _Static_assert(CLINUX_DEVICE_NAME_BYTES == IFNAMSIZ, "device name");
 
 static int fail(int error) {
@@ -127,6 +137,24 @@ int clinux_packet_bind(int fd, int device_index) {
   struct sockaddr_ll address = {
       .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = device_index};
   return bind(fd, (struct sockaddr *)&address, sizeof address);
+}
+
+int clinux_packet_make_ring(int fd, unsigned block_bytes, unsigned block_count,
+                            unsigned frame_bytes) {
+  struct tpacket_req request = {.tp_block_size = block_bytes,
+                                .tp_block_nr = block_count,
+                                .tp_frame_size = frame_bytes,
+                                .tp_frame_nr = block_bytes / frame_bytes * block_count};
+  int result = set(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+  if (result == 0) result = set(fd, SOL_PACKET, PACKET_COPY_THRESH, 1);
+  return result < 0 ? result
+                    : setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request);
+}
+
+int clinux_socket_take_error(int fd) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? errno : error;
 }
 
 int clinux_packet_take_drops(int fd, uint32_t *drops) {

@@ -96,6 +96,20 @@ package struct GatherSlots: ~Copyable {
     }
   }
 
+  /// Fills a slot with one piece, when the frame leaves as it lies in the batch's own memory: its header is
+  /// put into the headroom before it. One piece costs the kernel some 0.1 us less than two.
+  ///
+  /// - Returns: 1, or nil when the frame has to be gathered.
+  func fillContiguous(_ slot: Int, _ plan: EgressPlan, from batch: borrowing FrameBatch) -> Int? {
+    guard case .pass = plan.work,
+      let start = unsafe batch.putHeader(
+        plan.offload, before: plan.frame, tag: plan.tag, byteCount: virtioBytes)
+    else { return nil }
+    var pieceCount = 0
+    unsafe put(slot, &pieceCount, start, virtioBytes + Int(batch[plan.frame].byteCount))
+    return pieceCount
+  }
+
   /// All of a slot's pieces one after the other, into memory of at least their length.
   ///
   /// - Returns: the number of bytes, or nil when `destination` is too small.

@@ -42,12 +42,14 @@ package enum VirtioHeader {
       checksumStart: field(6), checksumOffset: field(8))
   }
 
-  /// Writes the metadata; twelve bytes, the last two zero.
+  /// Writes the metadata: ten bytes, or twelve of which the last two are zero.
   ///
-  /// - Unsafe: twelve bytes are writable at `address`.
+  /// - Unsafe: so many bytes are writable at `address`.
   @unsafe
-  package static func write(_ offload: Offload, at address: UnsafeMutableRawPointer) {
-    // SAFETY: the caller's promise covers offsets 0-11; integers are trivial.
+  package static func write(
+    _ offload: Offload, at address: UnsafeMutableRawPointer, byteCount: Int = byteCountWithBuffers
+  ) {
+    // SAFETY: the caller's promise covers these offsets; integers are trivial.
     func store(_ value: UInt16, _ offset: Int) {
       unsafe address.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt16.self)
     }
@@ -59,6 +61,6 @@ package enum VirtioHeader {
     store(offload.segmentBytes, 4)
     store(offload.checksumStart, 6)
     store(offload.checksumOffset, 8)
-    store(0, 10)
+    if byteCount > Self.byteCount { store(0, 10) }
   }
 }

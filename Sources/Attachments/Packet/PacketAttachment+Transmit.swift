@@ -32,7 +32,9 @@ extension PacketAttachment {
     if case .refuse(let reason) = plan.work { return fail(entry, reason, &deliveries, &result) }
     for segment in 0..<plan.frameCount {
       if pendingCount == Self.callLimit { flush(batch, &deliveries, &result) }
-      let pieceCount = slots.fill(pendingCount, plan, segment: segment, from: batch)
+      let pieceCount =
+        slots.fillContiguous(pendingCount, plan, from: batch)
+        ?? slots.fill(pendingCount, plan, segment: segment, from: batch)
       // SAFETY: the pieces live in `slots` and point to the batch; both outlive the flush.
       unsafe outgoing.offer(pendingCount, slots.pieces(of: pendingCount), count: pieceCount)
       pending[pendingCount] = PendingMessage(

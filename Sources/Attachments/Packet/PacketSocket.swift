@@ -18,7 +18,9 @@ public struct PacketSocket: ~Copyable, Sendable {
     /// Skip the queueing discipline (PACKET_QDISC_BYPASS): a lost carrier shows at once as a
     /// refusal, and nothing is queued; shaping by `tc` has no effect.
     public var bypassesQueueing = false
-    /// For frames waiting to be read: 16 MiB hold some 200 frames of 64 KiB.
+    /// Frames up to MTU size that wait to be read: 2 KiB each, a multiple of 32; 0 for no ring.
+    public var ringFrames = 2_048
+    /// For larger frames waiting to be read, or all without a ring: 16 MiB hold some 200 of 64 KiB.
     public var receiveBufferBytes = 16 << 20
     /// Frames waiting in the device.
     public var sendBufferBytes = 4 << 20
@@ -29,6 +31,8 @@ public struct PacketSocket: ~Copyable, Sendable {
   public let descriptor: Descriptor
   public let deviceName: String
   public let options: Options
+  /// Where the kernel puts received frames; empty when there was no memory for it.
+  let ring: PacketRing
 
   /// Opens and binds.
   ///
@@ -54,10 +58,13 @@ public struct PacketSocket: ~Copyable, Sendable {
         remedy: "check its name with `ip link`, in the namespace of this host")
     }
     let bypasses: Int32 = options.bypassesQueueing ? 1 : 0
-    guard clinux_packet_set_options(number, bypasses) == 0,
-      clinux_packet_set_buffers(
+    let isPrepared =
+      clinux_packet_set_options(number, bypasses) == 0
+      && clinux_packet_set_buffers(
         number, Int32(clamping: options.receiveBufferBytes),
-        Int32(clamping: options.sendBufferBytes)) == 0,
+        Int32(clamping: options.sendBufferBytes)) == 0
+    let ring = PacketRing(number, frameCount: isPrepared ? options.ringFrames : 0)
+    guard isPrepared,
       !options.isPromiscuous || clinux_packet_set_promiscuous(number, index) == 0,
       clinux_packet_bind(number, index) == 0
     else {
@@ -68,12 +75,16 @@ public struct PacketSocket: ~Copyable, Sendable {
     self.descriptor = descriptor
     deviceName = name
     self.options = options
+    self.ring = ring
   }
 
   /// Whether the device still exists, in the namespace where it was bound.
   var isBound: Bool { clinux_packet_bound_index(descriptor.number) > 0 }
 
-  /// Frames that the kernel dropped since the last call because the receive buffer was full.
+  /// What has happened to the device since the last call: 0, ENETDOWN, ...
+  func takeError() -> Int32 { clinux_socket_take_error(descriptor.number) }
+
+  /// Frames that the kernel dropped since the last call because ring or receive buffer were full.
   func takeDrops() -> UInt64 {
     var drops: UInt32 = 0
     // SAFETY: one integer, written during the call.

@@ -21,6 +21,7 @@ public final class TapAttachment: Attachment {
   public let offloads: OffloadSet
   public private(set) var offloadCounters = OffloadCounters()
   public private(set) var receiveDrops = ReceiveDrops()
+  private static let headerBytes = VirtioHeader.byteCountWithBuffers
   private let device: TapDevice
   private let slots = GatherSlots(count: 1, virtioBytes: VirtioHeader.byteCountWithBuffers)
 
@@ -46,8 +47,10 @@ extension TapAttachment {
     let capacityBytes = batch.frameCapacityBytes
     let number = descriptor
     var appended = 0
+    var movedBytes = 0
     // A dropped frame costs a turn too, so that a flood of bad ones cannot hold the worker.
     for turn in 0..<room {
+      if movedBytes >= PacketAttachment.turnBytes { break }
       let slot = batch.count
       // SAFETY: the slot holds the headroom, in which the header fits, and `capacityBytes`.
       let header = unsafe batch.slotAddress(slot) + headerOffset
@@ -57,6 +60,7 @@ extension TapAttachment {
         if count < 0 && !isTransient(errno) { return appended > 0 ? .frames(appended) : .gone }
         return turn > 0 ? .frames(appended) : .idle
       }
+      movedBytes += count
       let byteCount = count - VirtioHeader.byteCountWithBuffers
       // The kernel cuts what does not fit and does not say so: a full slot is taken for a cut one.
       guard byteCount > 0, byteCount < capacityBytes else {
@@ -113,11 +117,21 @@ extension TapAttachment {
     _ batch: borrowing FrameBatch, _ delivery: Delivery, _ result: inout TransmitResult
   ) -> DropReason? {
     if result.isGone { return .portDown }
-    let tally: EgressTally
-    let error: DropReason?
-    if isWhole(batch, delivery) {
-      tally = batch[Int(delivery.frame)].offload.passedTally
-      error = writeWhole(batch, Int(delivery.frame), tally, &result)
+    let offload = batch[Int(delivery.frame)].offload
+    var tally = offload.passedTally
+    var error: DropReason?
+    if batch[Int(delivery.frame)].byteCount >= 14, offload.passes(offloads),
+      let start = unsafe batch.putHeader(
+        offload, before: Int(delivery.frame), tag: delivery.tag, byteCount: Self.headerBytes)
+    {
+      // SAFETY: header and frame lie in the slot, one behind the other.
+      let byteCount = Self.headerBytes + Int(batch[Int(delivery.frame)].byteCount)
+      if unsafe clinux_write(descriptor, start, byteCount) < 0 {
+        error = reason(of: errno, &result)
+      } else if tally.isPassed {
+        // Each use of a property of a class costs a check, so ordinary frames use none.
+        offloadCounters.count(tally)
+      }
     } else {
       let plan = EgressPlan(batch, delivery, offloads)
       tally = plan.tally
@@ -126,38 +140,6 @@ extension TapAttachment {
     // The kernel does not take the metadata: do the work here, for this frame.
     guard error == .malformed, tally.isPassed else { return error }
     return write(batch, EgressPlan(batch, delivery, []), &result)
-  }
-
-  /// Whether the frame leaves as it lies in the batch's own memory, with room for a header before it.
-  ///
-  /// Lent memory is somebody else's: nothing may be written there.
-  private func isWhole(_ batch: borrowing FrameBatch, _ delivery: Delivery) -> Bool {
-    let index = Int(delivery.frame)
-    let frame = batch[index]
-    guard !delivery.tag.isPresent, frame.byteCount >= 14, frame.offload.passes(offloads),
-      frame.offset >= VirtioHeader.byteCountWithBuffers
-    else { return false }
-    // SAFETY: only compared.
-    return unsafe batch.cellAddress(index) == batch.slotAddress(index)
-  }
-
-  private func writeWhole(
-    _ batch: borrowing FrameBatch, _ index: Int, _ tally: EgressTally,
-    _ result: inout TransmitResult
-  ) -> DropReason? {
-    let frame = batch[index]
-    let headerBytes = VirtioHeader.byteCountWithBuffers
-    // SAFETY: `isWhole` has checked that the slot holds the header before the frame; what lies before a
-    // frame is nobody's, and this worker alone uses the batch.
-    let start = unsafe batch.slotAddress(index) + (Int(frame.offset) - headerBytes)
-    unsafe VirtioHeader.write(frame.offload, at: start)
-    // SAFETY: header and frame lie within the slot.
-    if unsafe clinux_write(descriptor, start, headerBytes + Int(frame.byteCount)) < 0 {
-      return reason(of: errno, &result)
-    }
-    // Each use of a property of a class costs a check, so ordinary frames use none.
-    if tally.isPassed { offloadCounters.count(tally) }
-    return nil
   }
 
   private func write(

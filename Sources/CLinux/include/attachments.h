@@ -57,8 +57,43 @@ int clinux_packet_set_buffers(int fd, int receive_bytes, int send_bytes);
 int clinux_packet_set_promiscuous(int fd, int device_index);
 // Binds to all protocols of one device: frames arrive from here on.
 int clinux_packet_bind(int fd, int device_index);
+// A receive ring of TPACKET_V2: every frame shows at once, where V3 waits for its block or a timer. Frames
+// larger than a slot are queued whole beside the ring (PACKET_COPY_THRESH). After the options, before bind.
+int clinux_packet_make_ring(int fd, unsigned block_bytes, unsigned block_count, unsigned frame_bytes);
+// The error that waits at a socket (SO_ERROR), taken; 0 for none.
+int clinux_socket_take_error(int fd);
 // Frames dropped by the kernel since the last call (PACKET_STATISTICS).
 int clinux_packet_take_drops(int fd, uint32_t *drops);
+
+// `struct tpacket2_hdr`: the start of a slot of the ring. Offsets are asserted in attachments.c.
+struct clinux_ring_slot {
+  uint32_t status;
+  uint32_t wire_bytes;
+  uint32_t frame_bytes;
+  uint16_t frame_offset;
+  uint16_t network_offset;
+  uint32_t seconds;
+  uint32_t nanoseconds;
+  uint16_t tag_control;
+  uint16_t tag_protocol;
+  uint8_t padding[4];
+};
+
+enum clinux_ring_status {
+  CLINUX_RING_OURS = 0x01,
+  // The whole frame waits at the socket, to be received from there.
+  CLINUX_RING_QUEUED = 0x02,
+  CLINUX_RING_TAGGED = 0x10,
+  CLINUX_RING_TAG_PROTOCOL = 0x40,
+};
+
+// The status comes before, and goes after, everything else in a slot.
+static inline uint32_t clinux_ring_status(const struct clinux_ring_slot *slot) {
+  return __atomic_load_n(&slot->status, __ATOMIC_ACQUIRE);
+}
+static inline void clinux_ring_give_back(struct clinux_ring_slot *slot) {
+  __atomic_store_n(&slot->status, 0, __ATOMIC_RELEASE);
+}
 
 // `struct mmsghdr`, which hides behind _GNU_SOURCE. Sizes are asserted in attachments.c.
 struct clinux_message {

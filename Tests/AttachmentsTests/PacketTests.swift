@@ -64,6 +64,99 @@ struct PacketTests {
     #expect(v1.name == "packet v1")
   }
 
+  @Test(
+    "large frames go beside the ring; all stay in order, and keep their bytes",
+    arguments: [0, 2_048])
+  func keepsOrderBesideTheRing(ringFrames: Int) throws {
+    let v0 = try attach("v0")
+    let v1 = try attach("v1") { $0.ringFrames = ringFrames }
+    let large = FrameShape(work: .segmented)
+    for round in 0..<3 {
+      let frames = (0..<40).map { number in
+        number % 3 == round
+          ? large.frame(
+            identity: UInt16(number), payload: (0..<20_000).map { UInt8(truncatingIfNeeded: $0) })
+          : plain(40)[number]
+      }
+      #expect(send(frames, to: v0).failures == [])
+      #expect(collect(v1).map(SlowModel.finished) == frames.map(SlowModel.finished))
+    }
+    #expect(v1.offloadCounters.segmentationReceived == 40)
+  }
+
+  @Test("nothing is written before a frame in lent memory", arguments: [true, false])
+  func leavesLentMemoryAlone(isTap: Bool) throws {
+    let far = try attach("v1")
+    var near: any Attachment = try attach("v0")
+    if isTap { near = TapAttachment(try TapDevice.open(name: "tap0", namespace: space.handle)) }
+    if isTap { try space.run("ip link set tap0 up") }
+    let heard = isTap ? try attach("tap0") : far
+    let frame = plain(1)[0]
+    var batch = FrameBatch(capacity: 2)
+    var deliveries = DeliveryList(capacity: 2, portCapacity: 1)
+    // SAFETY: 64 bytes and the frame, freed when the batch is no longer used.
+    let lent = UnsafeMutableRawPointer.allocate(byteCount: 64 + frame.bytes.count, alignment: 8)
+    defer { unsafe lent.deallocate() }
+    unsafe lent.initializeMemory(as: UInt8.self, repeating: 0xEE, count: 64)
+    unsafe (lent + 64).copyMemory(from: frame.bytes, byteCount: frame.bytes.count)
+    let length = UInt32(frame.bytes.count)
+    unsafe batch.appendLent(
+      Frame(offset: 64, byteCount: length, ingress: .none), at: lent, cellBytes: 64 + Int(length))
+    deliveries.append(frame: 0, to: PortIndex(0), tag: .none)
+    #expect(near.transmit(batch, &deliveries, port: PortIndex(0)) == TransmitResult())
+    #expect(collect(heard) == [frame])
+    let before = (0..<64).map { unsafe lent.load(fromByteOffset: $0, as: UInt8.self) }
+    #expect(before == [UInt8](repeating: 0xEE, count: 64))
+  }
+
+  @Test("the ring goes round and round")
+  func ringWraps() throws {
+    let v0 = try attach("v0")
+    let v1 = try attach("v1") { $0.ringFrames = 64 }
+    for round in 0..<20 {
+      let frames = Array(plain(64, payloadBytes: 60 + round)[..<(30 + round)])
+      #expect(send(frames, to: v0).failures == [])
+      #expect(collect(v1) == frames, "round \(round)")
+    }
+    #expect(v1.kernelDrops == 0)
+  }
+
+  @Test("a large frame for which the socket has no room is the kernel's drop, not a short frame")
+  func cutFrames() throws {
+    let v0 = try attach("v0")
+    let v1 = try attach("v1") { $0.receiveBufferBytes = 16_384 }
+    let frames = (0..<4).map {
+      FrameShape(work: .segmented).frame(
+        identity: $0, payload: [UInt8](repeating: UInt8($0), count: 30_000))
+    }
+    #expect(send(frames + plain(1), to: v0).failures == [])
+    let arrived = collect(v1)
+    #expect(arrived.count < 5 && arrived.last == plain(1)[0])
+    #expect(arrived.dropLast().allSatisfy { $0.bytes.count > 30_000 })
+    #expect(v1.kernelDrops == UInt64(5 - arrived.count))
+  }
+
+  @Test("before it sleeps, a port says whether frames wait", arguments: [32, 2_048])
+  func preparesToSleep(ringFrames: Int) throws {
+    let v0 = try attach("v0")
+    let v1 = try attach("v1") { $0.ringFrames = ringFrames }
+    var poller = try Poller(capacity: 1)
+    try poller.add(v1.descriptor, token: 7)
+    for _ in 0..<3 {
+      #expect(v1.prepareToSleep())
+      #expect(poller.wait(timeoutNanoseconds: 0) == 0)
+      #expect(send(plain(2), to: v0).failures == [])
+      #expect(poller.wait(timeoutNanoseconds: 1_000_000_000) == 1)
+      #expect(!v1.prepareToSleep())
+      #expect(collect(v1).count == 2)
+    }
+    try space.run("ip link delete v0")
+    #expect(poller.wait(timeoutNanoseconds: 1_000_000_000) == 1)
+    var batch = FrameBatch(capacity: 2)
+    #expect(v1.prepareToSleep())
+    #expect(v1.receive(into: &batch, port: PortIndex(0), limit: 2) == .gone)
+  }
+
   @Test("more frames than one call moves")
   func batches() throws {
     let (v0, v1) = (try attach("v0"), try attach("v1"))
@@ -229,15 +322,22 @@ struct PacketTests {
     #expect(v0.receive(into: &batch, port: PortIndex(0), limit: 2) == .gone)
   }
 
-  @Test("frames that the kernel dropped are counted, none is counted twice")
-  func kernelDrops() throws {
+  @Test(
+    "frames that the kernel dropped are counted, none is counted twice", arguments: [0, 32, 64])
+  func kernelDrops(ringFrames: Int) throws {
     let v0 = try attach("v0")
-    let v1 = try attach("v1") { $0.receiveBufferBytes = 16_384 }
+    let v1 = try attach("v1") {
+      $0.receiveBufferBytes = 16_384
+      $0.ringFrames = ringFrames
+    }
     for _ in 0..<4 { #expect(send(plain(60, payloadBytes: 1_000), to: v0).failures == []) }
     let received = collect(v1).count
-    #expect(received > 0 && received < 240)
+    #expect(ringFrames == 0 ? received > 0 && received < 240 : received == ringFrames)
     #expect(v1.kernelDrops == UInt64(240 - received))
     #expect(v1.kernelDrops == UInt64(240 - received))
+    // The ring goes on where it was.
+    #expect(send(plain(5), to: v0).failures == [])
+    #expect(collect(v1) == plain(5))
   }
 
   @Test("no such device: an error that says where to look")

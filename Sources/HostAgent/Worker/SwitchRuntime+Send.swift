@@ -40,6 +40,7 @@ extension SwitchRuntime {
     let isMarked = list.hasRewrites(at: port)
     if isMarked { batch.mark(port, in: list) }
     let result = attachment.transmit(batch, &list, port: port)
+    noteSent(port)
     if let capture {
       let isUplink = network.portPlan(port).kind == .uplink
       capture.handOutSent(batch, list, at: port, isUplink: isUplink, now: now)

@@ -18,6 +18,9 @@ package final class SwitchRuntime {
   private(set) var attachments: [(any Attachment)?]
   /// Whether the worker looks at the port by itself, without waiting for its descriptor.
   var isPolled: [Bool]
+  /// Ports that were sent to since the worker slept, each once: they may have to be asked before it does.
+  private(set) var sentPorts: [PortIndex] = []
+  private var hasSent: [Bool]
   var deliveries: DeliveryList
   /// Deliveries that go out by another uplink than they were meant to.
   var redirected: DeliveryList
@@ -51,6 +54,8 @@ package final class SwitchRuntime {
     network = Switch(limits: limits, seed: seed)
     attachments = Array(repeating: nil, count: limits.ports)
     isPolled = Array(repeating: false, count: limits.ports)
+    hasSent = Array(repeating: false, count: limits.ports)
+    sentPorts.reserveCapacity(limits.ports)
     countedDrops = Array(repeating: ReceiveDrops(), count: limits.ports)
     countedKernelDrops = Array(repeating: 0, count: limits.ports)
     deliveries = DeliveryList(capacity: Self.deliveryCapacity, portCapacity: limits.ports)
@@ -75,6 +80,18 @@ package final class SwitchRuntime {
     announcements.cancel(port.index)
     network.setAttached(port, false, now: now)
     return attachment
+  }
+
+  /// Remembers that a port was sent to, until the worker sleeps.
+  func noteSent(_ port: PortIndex) {
+    guard !hasSent[port.index] else { return }
+    hasSent[port.index] = true
+    sentPorts.append(port)
+  }
+
+  func forgetSent() {
+    for port in sentPorts { hasSent[port.index] = false }
+    sentPorts.removeAll(keepingCapacity: true)
   }
 
   func takeNotices() -> [Notice] {

@@ -45,6 +45,7 @@ extension WorkerState {
 
   /// Asks every polled port to tell of its next frame. False when one has frames already.
   mutating func armAll() -> Bool {
+    pollSentPorts()
     var index = 0
     var hasFrames = false
     while index < polled.count {
@@ -57,6 +58,14 @@ extension WorkerState {
       }
     }
     return !hasFrames
+  }
+
+  /// A port that was only sent to is armed, too: it may have to see that the other side takes the frames.
+  private mutating func pollSentPorts() {
+    for place in runtimes.indices where !runtimes[place].sentPorts.isEmpty {
+      for port in runtimes[place].sentPorts { poll(place, port) }
+      runtimes[place].forgetSent()
+    }
   }
 
   /// False when the port must be looked at again: frames wait, or nothing could tell of one.

@@ -36,7 +36,10 @@ extension ForwardingModel {
 
   mutating func setNIC(_ port: Int, _ nic: ModelNIC) {
     guard ports[port].kind == .vm else { return }
+    let inferredAt = ports[port].nic.inferredAt
     ports[port].nic = nic
+    // Whatever is said about the nic, its guest has one change a second.
+    ports[port].nic.inferredAt = inferredAt
     forgetOwned()
   }
 
@@ -79,9 +82,14 @@ extension ForwardingModel {
     ports[index].isLinkKnown = before.isLinkKnown
     ports[index].usableAtNanoseconds = before.usableAtNanoseconds
     ports[index].nic = before.nic
-    // Nothing can be told from the frames of a guest that may send from any address.
-    let tellsNothing = ports[index].allowsForged || ports[index].mac != before.mac
-    if !before.nic.isObserved && tellsNothing { ports[index].nic.address = ports[index].mac }
+    if !before.nic.isObserved {
+      // Nothing can be told from the frames of a guest that may send from any address.
+      let tellsNothing = ports[index].allowsForged
+      if tellsNothing { ports[index].nic.sightings = 0 }
+      if tellsNothing || ports[index].mac != before.mac {
+        ports[index].nic.address = ports[index].mac
+      }
+    }
     if case .access(let vlan) = before.vlan,
       oldTable[vlan]?.primary != privateVLANs[vlan]?.primary
     {

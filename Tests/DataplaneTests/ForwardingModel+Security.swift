@@ -3,11 +3,17 @@
 import FrameMemory
 
 extension ModelNIC {
+  /// Counts the frames in a row from one other source. The usual one begins anew.
   mutating func see(_ source: UInt64, _ nanoseconds: Int) {
-    sightings = source == sighted && source != address ? sightings + 1 : 1
+    guard source != address else {
+      sightings = 0
+      return
+    }
+    sightings = source == sighted ? sightings + 1 : 1
     sighted = source
     guard sightings >= 3, nanoseconds >= inferredAt + 1_000_000_000 else { return }
     address = source
+    sightings = 0
     inferredAt = nanoseconds
   }
 }

@@ -4,9 +4,12 @@ import Base
 import Wire
 
 extension RandomSwitches {
-  /// A new frame, or as often one of the last few again: most of what a switch sees are flows.
+  /// A new frame, or as often one of the last few again, or one that differs from it in one thing: most of
+  /// what a switch sees are flows.
   mutating func frame(_ ports: [ModelPort]) -> ModelFrame {
-    if chance(50), let again = recent.isEmpty ? nil : pick(recent) { return again }
+    if chance(50), let again = recent.isEmpty ? nil : pick(recent) {
+      return chance(25) ? lookalike(again) : again
+    }
     let frame = newFrame(ports)
     recent.append(frame)
     if recent.count > 6 { recent.removeFirst() }

@@ -61,6 +61,70 @@ extension RandomSwitches {
       + rest
   }
 
+  // MARK: - Flows
+
+  /// A frame that is like another in all but one thing, which may matter or not.
+  mutating func lookalike(_ other: ModelFrame) -> ModelFrame {
+    var frame = other
+    let kind = number(below: 12)
+    if kind == 0 { frame.ingress = number(below: Self.portCount) }
+    if kind == 1 { frame.vlan = frame.vlan == nil ? 0 : nil }
+    if kind == 2 { frame.bytes += [UInt8](repeating: 0, count: pick([1, 1_432, 1_433])) }
+    guard frame.etherType == 0x0800, var packet = frame.packet, !packet.isFragment else {
+      return frame
+    }
+    switch kind {
+    case 3: declare(pick([23, 24, 33, 34]), &packet, &frame.bytes)
+    case 4: addOptions(&packet, &frame.bytes)
+    case 5: cut(&packet, &frame.bytes)
+    case 6 where packet.number == 6:
+      frame.bytes[47] = UInt8(number(below: 64))
+      packet.flags = frame.bytes[47]
+    case 7:
+      frame.bytes[37] ^= 1
+      packet.ports?.destination ^= 1
+    case 8:
+      frame.bytes[35] ^= 1
+      packet.ports?.source ^= 1
+    case 9:
+      frame.bytes[33] ^= 1
+      packet.destination[3] ^= 1
+    case 10:
+      frame.bytes[29] ^= 1
+      packet.source[3] ^= 1
+    default:
+      // Class, number, "don't fragment", life, and what is behind the ports.
+      for offset in [15, 18, 22, 40] { frame.bytes[offset] = UInt8(number(below: 256)) }
+      frame.bytes[20] = pick([0x40, 0])
+    }
+    frame.packet = packet
+    return frame
+  }
+
+  /// A total length that leaves no room for flags, or not even for ports.
+  private mutating func declare(
+    _ byteCount: UInt8, _ packet: inout ModelPacket, _ bytes: inout [UInt8]
+  ) {
+    bytes[17] = byteCount
+    if byteCount < 24 { packet.ports = nil }
+    if byteCount < 34 { packet.flags = nil }
+  }
+
+  /// What stood at the place of the ports is an option now; behind it are zeroes.
+  private func addOptions(_ packet: inout ModelPacket, _ bytes: inout [UInt8]) {
+    bytes[14] = 0x46
+    if packet.ports != nil { packet.ports = (0, 0) }
+    if packet.flags != nil { packet.flags = 0 }
+  }
+
+  /// The first fragment, which has ports, or a later one.
+  private mutating func cut(_ packet: inout ModelPacket, _ bytes: inout [UInt8]) {
+    packet.isFragment = true
+    packet.isLaterFragment = chance(50)
+    (bytes[20], bytes[21]) = packet.isLaterFragment ? (0, 1) : (0x20, 0)
+    if packet.isLaterFragment { (packet.ports, packet.flags) = (nil, nil) }
+  }
+
   // MARK: - Rules
 
   mutating func rules() -> [ModelRule] {

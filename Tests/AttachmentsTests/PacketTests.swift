@@ -87,7 +87,7 @@ struct PacketTests {
   @Test("nothing is written before a frame in lent memory", arguments: [true, false])
   func leavesLentMemoryAlone(isTap: Bool) throws {
     let far = try attach("v1")
-    var near: any Attachment = try attach("v0")
+    var near: any Attachments.Attachment = try attach("v0")
     if isTap { near = TapAttachment(try TapDevice.open(name: "tap0", namespace: space.handle)) }
     if isTap { try space.run("ip link set tap0 up") }
     let heard = isTap ? try attach("tap0") : far

@@ -133,7 +133,7 @@ extension TestNetwork {
       net.apply(revision: 3)
       var tracer = RecordingTracer()
       for round in 0..<30 {
-        let bytes = flowFrame(to: mac(3 + round % 3), port: UInt16(round % 5), payloadBytes: 30)
+        let bytes = flowFrame(to: mac(3 + round % 3), port: UInt16(round % 15), payloadBytes: 30)
         _ = net.send(bytes, at: 2, tracer: &tracer)
         let (sums, count) = (net.sums, UInt64(round + 1))
         #expect(sums.holds && sums.received == count && sums.delivered == count, "\(sums)")

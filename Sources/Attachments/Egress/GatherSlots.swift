@@ -101,6 +101,7 @@ package struct GatherSlots: ~Copyable {
   ///
   /// - Returns: 1, or nil when the frame has to be gathered.
   func fillContiguous(_ slot: Int, _ plan: EgressPlan, from batch: borrowing FrameBatch) -> Int? {
+    // SAFETY: header and frame lie one behind the other in the frame's slot, as `putHeader` says.
     guard case .pass = plan.work,
       let start = unsafe batch.putHeader(
         plan.offload, before: plan.frame, tag: plan.tag, byteCount: virtioBytes)

@@ -6,6 +6,7 @@
 // in that none of them sends to another member what came from one.
 
 import Base
+import Linux
 import Model
 import Rig
 import Testing
@@ -94,7 +95,16 @@ extension PolicyTests {
         frame.destination = mac
         try watch.expect(frame, from: wire, arrives: [.at("app"): 1])
       }
-      let counts = try network.wires.map { try watch.rarps($0).count }
+      // Rounds of announcements are at most 350 ms apart.
+      var counts: [Int] = []
+      let haveEnded = try MonotonicClock.wait(
+        atMostNanoseconds: 10_000_000_000, everyNanoseconds: 400_000_000
+      ) {
+        let before = counts
+        counts = try network.wires.map { try watch.rarps($0).count }
+        return counts == before
+      }
+      #expect(haveEnded)
       try rig.setCable("host1", "vmnic0", isUp: false)
       #expect(try eventually { try rig.uplinks("host1")[0].state == .down })
       try rig.settle()

@@ -15,12 +15,12 @@ extension ControlState {
       name: options.host, revision: revision, pid: Int(ProcessIdentity.current.number),
       uptimeSeconds: Int(MonotonicClock.now().nanoseconds(since: startedAt) / 1_000_000_000),
       switchCount: switches.count, uplinkCount: switches.map(\.uplinks.count).reduce(0, +),
-      vmCount: topology.vms(onHost: options.host).count, poll: options.poll.rawValue,
-      version: martletVersion,
+      vmCount: topology.vms(onHost: options.host).count, version: martletVersion,
       message: problems.isEmpty
         ? nil
         : problems.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
-          .joined(separator: "; "))
+          .joined(separator: "; "),
+      poll: options.poll.rawValue)
   }
 
   func switchStatuses() -> [SwitchStatus] {

@@ -12,17 +12,17 @@ public struct HostStatus: Hashable, Codable, Sendable {
   public var switchCount: Int
   public var uplinkCount: Int
   public var vmCount: Int
-  /// What its worker does when no frame waits: adaptive, sleep or busy.
-  public var poll: String?
   /// The version of Martlet that the agent runs.
   public var version: String
   /// What a person should know, for example why a newer configuration was refused.
   public var message: String?
+  /// What its worker does when no frame waits: adaptive, sleep or busy.
+  public var poll: String?
 
   public init(
     name: String, revision: UInt64 = 0, pid: Int, uptimeSeconds: Int, switchCount: Int,
-    uplinkCount: Int, vmCount: Int, poll: String? = nil, version: String,
-    message: String? = nil
+    uplinkCount: Int, vmCount: Int, version: String, message: String? = nil,
+    poll: String? = nil
   ) {
     self.name = name
     self.revision = revision
@@ -31,8 +31,8 @@ public struct HostStatus: Hashable, Codable, Sendable {
     self.switchCount = switchCount
     self.uplinkCount = uplinkCount
     self.vmCount = vmCount
-    self.poll = poll
     self.version = version
     self.message = message
+    self.poll = poll
   }
 }

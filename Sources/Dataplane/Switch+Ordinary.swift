@@ -105,6 +105,7 @@ extension Switch {
       port != frame.ingress.rawValue
     else { return .other }
     let sourceKey = first << 48 | second >> 16 & 0xFFFF_FFFF_0000 | vlan
+    var learned = -2
     if sourceKey != lines[ingress].sourceKey {
       switch lines[ingress].otherSources {
       case .judged: return .other
@@ -112,18 +113,21 @@ extension Switch {
         // What is no address of a sender; the table never holds such.
         if sourceKey & 1 << 56 != 0 || sourceKey >> 16 == 0 { return .other }
       case .learned:
-        // Refreshed before the filter and the shaper have spoken only when that changes nothing: those
-        // frames go the whole way.
-        guard
-          macs.isFresh(sourceKey, port: frame.ingress.rawValue, nowSeconds: context.seconds)
-        else { return .other }
+        learned = macs.place(
+          of: sourceKey, port: frame.ingress.rawValue, nowSeconds: context.seconds)
+        if learned == -1 { return .other }
       }
     }
     let out = PortIndex(rawValue: port)
     let flow = FlowID(first, second, batch.bytes(of: index), ingress: frame.ingress)
     let isFiltered = lines[ingress].hasIngressRules && !isExcluded(flow, from: ingress)
-    take(frame.ingress, frame.byteCount, &tracer)
     let isStaged = lines[ingress].hasIngressShape || !lines[out.index].isPlainEgress
+    if learned >= 0 {
+      // It is refreshed when the policies have let the frame pass: with any, the frame goes the whole way.
+      if isFiltered || isStaged { return .other }
+      macs.refresh(learned, nowSeconds: context.seconds)
+    }
+    take(frame.ingress, frame.byteCount, &tracer)
     if let flow, stamp != 0, !isFiltered {
       verdicts.insert(flow, stamp: stamp, FlowVerdict(port: out, isStaged: isStaged))
     }

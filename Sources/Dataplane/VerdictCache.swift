@@ -79,14 +79,17 @@ struct VerdictCache: ~Copyable, Sendable {
   static let entryBytes = 64
   /// After so many lookups it is judged whether they pay.
   private static let windowLookups: UInt32 = 4_096
-  /// So many frames are let pass without a lookup when less than half of them found anything.
+  /// So many frames are let pass without a lookup when less than half of them found anything, and twice as
+  /// many each time that it stays so, up to a limit.
   private static let restFrames = 16_384
+  private static let longestRestFrames = 1 << 20
 
   private var entries: FixedArray<VerdictEntry>
   private let secrets: (UInt64, UInt64)
   private var lookups: UInt32 = 0
   private var misses: UInt32 = 0
   private var rest = 0
+  private var nextRest = VerdictCache.restFrames
 
   /// An empty cache. Traps unless `capacity` is a power of two, at least 2.
   init(capacity: Int, seed: UInt64) {
@@ -105,7 +108,9 @@ struct VerdictCache: ~Copyable, Sendable {
       return false
     }
     if lookups >= Self.windowLookups {
-      if misses > lookups / 2 { rest = Self.restFrames }
+      let isWaste = misses > lookups / 2
+      rest = isWaste ? nextRest : 0
+      nextRest = isWaste ? min(nextRest * 2, Self.longestRestFrames) : Self.restFrames
       (lookups, misses) = (0, 0)
     }
     return true

@@ -33,16 +33,32 @@ extension MACTable {
     return true
   }
 
-  /// Whether a raw key is learned at `port` and was seen in this second, so that there is nothing to note.
+  /// Where a raw key is learned at `port`, for `refresh`; -1 when it is not, -2 when it is and was seen in
+  /// this second, so that there is nothing to note.
   ///
   /// - Cost: one cache line, or two.
   @inlinable @inline(__always)
-  public mutating func isFresh(_ key: UInt64, port: UInt16, nowSeconds: UInt32) -> Bool {
-    let fresh = MACEntry(port: port, kind: .learned, seenSeconds: nowSeconds).packed
+  public mutating func place(of key: UInt64, port: UInt16, nowSeconds: UInt32) -> Int {
     let (first, second) = homes(of: key)
-    if let slot = buckets[first].slot(of: key) { return buckets[first].values[slot] == fresh }
-    guard let slot = buckets[second].slot(of: key) else { return false }
-    return buckets[second].values[slot] == fresh
+    var bucket = first
+    var slot = buckets[first].slot(of: key)
+    if slot == nil {
+      bucket = second
+      slot = buckets[second].slot(of: key)
+    }
+    guard let slot else { return -1 }
+    let value = buckets[bucket].values[slot]
+    let fresh = MACEntry(port: port, kind: .learned, seenSeconds: nowSeconds).packed
+    if value == fresh { return -2 }
+    return (value ^ fresh) & MACEntry.placeMask == 0 ? bucket &<< 2 | slot : -1
+  }
+
+  /// Notes that an address was seen now at the place where it is learned.
+  @inlinable @inline(__always)
+  public mutating func refresh(_ place: Int, nowSeconds: UInt32) {
+    let (bucket, slot) = (place &>> 2, place & 3)
+    let value = buckets[bucket].values[slot]
+    buckets[bucket].values[slot] = value & MACEntry.placeMask | UInt64(nowSeconds) << 32
   }
 
   /// Notes that `port` sends from a learned address.

@@ -131,7 +131,7 @@ struct PipelineBenchmark: ~Copyable {
     let second: UInt64 = 1_000_000_000
     let start = MonotonicTime(
       nanoseconds: (MonotonicClock.now().nanoseconds / second + 1) * second)
-    let warm = 3 * traffic.macCount / batch.capacity + 100
+    let warm = 3 * traffic.macCount / batch.capacity + 1_000
     for _ in 0..<warm { _ = turn(now: start) }
     return run(batches: (frames + batch.capacity - 1) / batch.capacity, from: start)
   }

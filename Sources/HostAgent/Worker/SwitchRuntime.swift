@@ -69,8 +69,6 @@ package final class SwitchRuntime {
     countedDrops[port.index] = attachment.receiveDrops
     countedKernelDrops[port.index] = attachment.kernelDrops
     network.setAttached(port, true, now: now)
-    // Its first frame finds what it needs.
-    _ = attachment.prepareToSleep()
   }
 
   /// Takes a port's attachment away; nil when there was none.

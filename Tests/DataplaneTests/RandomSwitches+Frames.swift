@@ -7,7 +7,7 @@ extension RandomSwitches {
   /// A new frame, or as often one of the last few again, or one that differs from it in one thing: most of
   /// what a switch sees are flows.
   mutating func frame(_ ports: [ModelPort]) -> ModelFrame {
-    if chance(50), let again = recent.isEmpty ? nil : pick(recent) {
+    if chance(isPlain ? 75 : 50), let again = recent.isEmpty ? nil : pick(recent) {
       return chance(25) ? lookalike(again) : again
     }
     let frame = newFrame(ports)
@@ -22,7 +22,7 @@ extension RandomSwitches {
     frame.source = source(ingress, ports)
     frame.vlan = tag(ingress, ports)
     frame.priority = UInt8(number(below: 16))
-    if chance(8), frame.source >> 40 & 1 == 0 {
+    if chance(isPlain ? 4 : 8), frame.source >> 40 & 1 == 0 {
       frame.isAnnouncement = true
       frame.destination = 0xFFFF_FFFF_FFFF
       // What a port has learned, and what comes back of it.
@@ -37,14 +37,14 @@ extension RandomSwitches {
   private mutating func source(_ ingress: Int, _ ports: [ModelPort]) -> UInt64 {
     if chance(2) { return pick([0, 0x0100_5E00_0001, 0xFFFF_FFFF_FFFF]) }
     let isVM = ingress < ports.count && ports[ingress].kind == .vm
-    if isVM && chance(60) {
+    if isVM && chance(isPlain ? 90 : 60) {
       return chance(70) ? ports[ingress].nic.address : ports[ingress].mac
     }
     return pick(chance(30) ? Self.knownAddresses : Self.strangers)
   }
 
   private mutating func destination(_ ports: [ModelPort]) -> UInt64 {
-    switch number(below: 20) {
+    switch number(below: isPlain && chance(80) ? 13 : 20) {
     case 0..<7: pick(Self.knownAddresses)
     case 7..<9: pick(ports).nic.address
     case 9..<13: pick(Self.strangers)
@@ -56,7 +56,7 @@ extension RandomSwitches {
   }
 
   private mutating func tag(_ ingress: Int, _ ports: [ModelPort]) -> UInt16? {
-    guard ingress < ports.count, chance(75) else {
+    guard ingress < ports.count, chance(isPlain ? 95 : 75) else {
       return pick([nil, nil, 0, 10, 20, 30, 40, 100, 101, 102, 103, 4_095])
     }
     guard case .trunk(let ranges) = ports[ingress].vlan else { return chance(90) ? nil : 0 }
@@ -67,7 +67,8 @@ extension RandomSwitches {
   }
 
   private mutating func fill(_ frame: inout ModelFrame) {
-    let etherType = pick([0x88B5, 0x88B5, 0x0800, 0x0800, 0x86DD, 0x8100, 0x88A8] as [UInt16])
+    let types: [UInt16] = [0x88B5, 0x88B5, 0x0800, 0x0800, 0x86DD, 0x8100, 0x88A8]
+    let etherType = isPlain && chance(85) ? 0x0800 : pick(types)
     let payloadBytes = chance(6) ? pick([-1, 0, 3, 16, 30, 1_500, 1_501]) : 68
     frame.bytes = DataplaneTests.frame(
       from: MACAddress(rawValue: frame.source), to: MACAddress(rawValue: frame.destination),

@@ -7,8 +7,15 @@ struct RandomSwitches {
   static let portCount = 11
 
   var random: SeededRandom
+  /// Half of the switches have mostly what most switches have: packets from known addresses to known ones,
+  /// in one VLAN, and nobody who watches. Elsewhere hardly any frame is an ordinary one.
+  let isPlain: Bool
 
-  init(seed: UInt64) { random = SeededRandom(seed: seed) }
+  init(seed: UInt64) {
+    random = SeededRandom(seed: seed)
+    isPlain = seed % 2 == 0
+  }
+
   /// The last frames that were made.
   var recent: [ModelFrame] = []
 
@@ -49,7 +56,8 @@ struct RandomSwitches {
 
   /// The VLANs of a VM port. A trunk has all of a private VLAN, or nothing of it.
   private mutating func vlan() -> ModelVLAN {
-    pick([
+    if isPlain && chance(70) { return .access(10) }
+    return pick([
       .none, .access(10), .access(10), .access(20), .access(100), .access(101), .access(101),
       .access(102), .access(102), .access(103), .trunk([0...0, 30...30]), .trunk([10...30]),
       .trunk([0...0, 10...10, 20...20, 100...103]), .trunk([0...4094]),
@@ -82,7 +90,7 @@ struct RandomSwitches {
   private mutating func chooseSecurity(of port: inout ModelPort) {
     port.allowsForged = chance(60)
     port.acceptsChanges = chance(50)
-    port.allowsPromiscuous = chance(20)
+    port.allowsPromiscuous = chance(isPlain ? 1 : 20)
     port.checksPromiscuous = chance(40)
     port.blocksBPDU = chance(50)
     port.learns = chance(60)
@@ -110,7 +118,9 @@ struct RandomSwitches {
     case 1: port.team = new.team
     case 2: port.allowsForged = new.allowsForged
     case 3: port.acceptsChanges = new.acceptsChanges
-    case 4: (port.allowsPromiscuous, port.checksPromiscuous) = (true, new.checksPromiscuous)
+    case 4:
+      port.allowsPromiscuous = isPlain ? new.allowsPromiscuous : true
+      port.checksPromiscuous = new.checksPromiscuous
     case 5: port.mac = new.mac
     default: port = new
     }

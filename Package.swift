@@ -10,7 +10,7 @@
 //   F3  Dataplane   Model
 //   F2  FrameMemory   Tables   Protocols   Linux
 //   F1  Base   Wire
-//   F0  CLinux  CNetlink  CPcap  CYAML  CMicrohttpd  CCurl  CXDP  CAllocationCount  CBenchPeers
+//   F0  CMemory  CLinux  CNetlink  CPcap  CYAML  CMicrohttpd  CCurl  CXDP  CAllocationCount  CBenchPeers
 
 import PackageDescription
 
@@ -52,6 +52,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let floors: [Target] = [
   // F0: C. One module map a library; `CLinux` holds what the importer cannot read by itself.
+  .target(name: "CMemory"),
   .target(name: "CLinux"),
   .target(name: "CAllocationCount"),
   .target(name: "CBenchPeers"),
@@ -62,7 +63,7 @@ let floors: [Target] = [
   library("CCurl", pkgConfig: "libcurl", package: "libcurl4-gnutls-dev"),
   library("CXDP", pkgConfig: "libbpf", package: "libbpf-dev"),
   // F1
-  module("Base"),
+  module("Base", ["CMemory"]),
   module("Wire", ["Base"]),
   // F2
   module("FrameMemory", ["Base", "Wire"]),

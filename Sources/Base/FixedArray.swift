@@ -5,7 +5,12 @@
 // same work through a uniqueness check and a retain, and an `Array` inside a struct cannot lend one
 // element while a call touches another field.
 //
+// Arrays of some megabytes ask for large pages: a table that is read all over would else wait for the
+// translation of an address as often as for the memory behind it.
+//
 // Invariant: `base` points to `count` initialised elements from `init` to `deinit`.
+
+public import CMemory
 
 /// A fixed number of elements, reached in place, never copied, never grown.
 ///
@@ -19,12 +24,17 @@ public struct FixedArray<Element: ~Copyable>: ~Copyable {
   /// Makes `count` elements, each from its index. Traps on a negative count.
   public init(count: Int, _ element: (Int) -> Element) {
     precondition(count >= 0, "a fixed array cannot have \(count) elements")
-    // SAFETY: room for `count` elements from the start of a cache line, so that an element of 64 bytes
-    // never straddles two; each is initialised once.
-    unsafe base = UnsafeMutableRawPointer.allocate(
-      byteCount: max(count, 1) * MemoryLayout<Element>.stride,
-      alignment: max(64, MemoryLayout<Element>.alignment)
-    ).assumingMemoryBound(to: Element.self)
+    let byteCount = max(count, 1) * MemoryLayout<Element>.stride
+    let isHuge = byteCount >= FixedArrayLayout.hugeFromBytes
+    // Room for `count` elements from the start of a cache line, so that an element of 64 bytes
+    // never straddles two.
+    let memory = UnsafeMutableRawPointer.allocate(
+      byteCount: byteCount,
+      alignment: max(isHuge ? FixedArrayLayout.hugePageBytes : 64, MemoryLayout<Element>.alignment))
+    // SAFETY: advice about these bytes, none of which has been touched.
+    if isHuge { unsafe martlet_prefer_huge_pages(memory, byteCount) }
+    // SAFETY: as much memory as `count` elements need; each is initialised once.
+    unsafe base = memory.assumingMemoryBound(to: Element.self)
     for index in 0..<count { unsafe (base + index).initialize(to: element(index)) }
     self.count = count
   }
@@ -53,6 +63,23 @@ public struct FixedArray<Element: ~Copyable>: ~Copyable {
       return unsafe base + index
     }
   }
+}
+
+extension FixedArray where Element: ~Copyable {
+  /// Asks for the element at `index`, which is read soon: a hint, that changes nothing.
+  @inlinable @inline(__always)
+  public func prefetch(_ index: Int) {
+    // SAFETY: the address is not read, and need not even be one.
+    unsafe martlet_prefetch(base + index)
+  }
+}
+
+/// When an array asks for large pages.
+private enum FixedArrayLayout {
+  /// The size of a large page (x86-64 and most arm64 kernels).
+  static let hugePageBytes = 2 << 20
+  /// Below this, rounding up to whole large pages would take more than it gives.
+  static let hugeFromBytes = 4 << 20
 }
 
 extension FixedArray where Element: Copyable {

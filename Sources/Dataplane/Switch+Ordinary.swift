@@ -5,8 +5,8 @@
 // what a frame's first 16 bytes say is another. What fails any of them goes the whole way.
 //
 // The first frame of a flow in a second is looked up, its verdict noted (VerdictCache), and the others follow.
-// With more addresses than the cache of a core holds, the lines of the MAC table are read some frames ahead,
-// so that they arrive from memory together and not one by one.
+// What is looked up in large tables is asked for some frames ahead (`readAhead`), so that it arrives from
+// memory together and not one by one.
 
 internal import Base
 internal import FrameMemory
@@ -24,10 +24,11 @@ enum OrdinaryResult {
 }
 
 extension Switch {
-  /// From this many addresses on, the MAC table is larger than the cache of a core.
-  private static let readAheadMACs = 16_384
-  /// As many frames as their lines fit well into the first-level cache with all else.
-  private static let readAheadFrames = 32
+  /// From this many addresses on, the MAC table is larger than the first-level cache of a core.
+  private static let readAheadMACs = 512
+  /// How far ahead: long enough for memory to answer, and few enough that no question is lost. A core waits
+  /// for some 20 lines at a time, and forgets hints beyond.
+  private static let readAheadFrames = 12
   private static let ipv4: UInt64 = 0x0800
   private static let ipv6: UInt64 = 0x86DD
   private static let icmpv6: UInt8 = 58
@@ -37,17 +38,17 @@ extension Switch {
   /// - Returns: the index of the first frame not taken.
   @inline(never)
   mutating func switchOrdinary(
-    _ batch: borrowing FrameBatch, from start: Int, to end: Int, room: Int,
+    _ batch: borrowing FrameBatch, from start: Int, room: Int,
     _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
   ) -> Int {
-    let stamp = UInt64(generation &+ macs.changes) << 32 | UInt64(context.seconds)
-    let asksCache = verdicts.isWorthAsking(frames: end &- start)
+    verdicts.begin(stamp: UInt64(generation &+ macs.changes) << 32 | UInt64(context.seconds))
     var index = start
     // Summed here, as a sum in memory would make each frame wait for the one before.
     var staged = 0
-    while index < end, deliveries.count <= room {
-      let result = switchOrdinary(
-        index, batch, asksCache ? stamp : 0, &deliveries, context, &tracer)
+    while index < batch.count, deliveries.count <= room {
+      let later = index &+ Self.readAheadFrames
+      if later < batch.count { readAhead(batch, later) }
+      let result = switchOrdinary(index, batch, &deliveries, context, &tracer)
       if result == .other { break }
       if result == .staged { staged &+= 1 }
       index &+= 1
@@ -59,20 +60,18 @@ extension Switch {
 
   @inline(__always)
   private mutating func switchOrdinary(
-    _ index: Int, _ batch: borrowing FrameBatch, _ stamp: UInt64,
+    _ index: Int, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
   ) -> OrdinaryResult {
     let frame = batch[index]
     let ingress = frame.ingress.index
-    // A closed port has a limit of 0. Below 16 bytes there is nothing to load whole.
-    guard ingress < lines.count, frame.byteCount <= lines[ingress].largestBytes,
-      frame.byteCount >= 16, !frame.tag.isPresent, !frame.offload.needsSegmentation
+    // A closed port has a limit of 0.
+    guard ingress < lines.count, frame.byteCount <= lines[ingress].largestBytes
     else { return .other }
-    let (first, second) = batch.firstWords(of: index)
-    if stamp != 0,
-      let flow = FlowID(first, second, batch.bytes(of: index), ingress: frame.ingress)
-    {
-      if let verdict = verdicts.find(flow, stamp: stamp) {
+    let place = verdicts.place(of: index)
+    if place != VerdictCache.nowhere {
+      let flow = FlowID(of: batch.head(of: index), ingress: frame.ingress)
+      if let verdict = verdicts.find(flow, at: place) {
         take(frame.ingress, frame.byteCount, &tracer)
         if !verdict.isStaged {
           hand(
@@ -80,20 +79,23 @@ extension Switch {
           return .handed
         }
         return stage(
-          index, isFiltered: false, to: verdict.port, batch, &deliveries, stamp, &tracer)
+          index, isFiltered: false, to: verdict.port, batch, &deliveries, &tracer)
       }
     }
-    return lookUp(index, batch, stamp, &deliveries, context, &tracer)
+    return lookUp(index, batch, &deliveries, context, &tracer)
   }
 
   /// The same without the cache.
   @inline(never)
   private mutating func lookUp(
-    _ index: Int, _ batch: borrowing FrameBatch, _ stamp: UInt64,
+    _ index: Int, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ context: BatchContext, _ tracer: inout some Tracer
   ) -> OrdinaryResult {
     let frame = batch[index]
     let ingress = frame.ingress.index
+    // Below 16 bytes there is nothing to load whole.
+    guard frame.byteCount >= 16, !frame.tag.isPresent, !frame.offload.needsSegmentation
+    else { return .other }
     let (first, second) = batch.firstWords(of: index)
     // A group address, and all that might claim an address, is not ordinary.
     let type = second >> 16 & 0xFFFF
@@ -119,7 +121,9 @@ extension Switch {
       }
     }
     let out = PortIndex(rawValue: port)
-    let flow = FlowID(first, second, batch.bytes(of: index), ingress: frame.ingress)
+    let flow =
+      frame.byteCount >= FrameHead.byteCount
+      ? FlowID(batch.head(of: index), ingress: frame.ingress) : nil
     let isFiltered = lines[ingress].hasIngressRules && !isExcluded(flow, from: ingress)
     let isStaged = lines[ingress].hasIngressShape || !lines[out.index].isPlainEgress
     if learned >= 0 {
@@ -128,15 +132,14 @@ extension Switch {
       macs.refresh(learned, nowSeconds: context.seconds)
     }
     take(frame.ingress, frame.byteCount, &tracer)
-    if let flow, stamp != 0, !isFiltered {
-      verdicts.insert(flow, stamp: stamp, FlowVerdict(port: out, isStaged: isStaged))
+    if let flow, verdicts.isAsked, !isFiltered {
+      verdicts.insert(flow, FlowVerdict(port: out, isStaged: isStaged))
     }
     guard isFiltered || isStaged else {
       hand(index, from: frame.ingress, frame.byteCount, to: out, &deliveries, &tracer)
       return .handed
     }
-    return stage(
-      index, isFiltered: isFiltered, to: out, batch, &deliveries, stamp, &tracer)
+    return stage(index, isFiltered: isFiltered, to: out, batch, &deliveries, &tracer)
   }
 
   /// The beginning of an ordinary frame: from here on it is switched here.
@@ -187,34 +190,52 @@ extension Switch {
     return bytes.byteCount > 54 && bytes.byte(20) != Self.icmpv6
   }
 
-  /// Reads the MAC table lines of the next frames, where the table is so large that this pays.
-  ///
-  /// Decides nothing: it guesses the VLAN, and a wrong guess costs a cache miss.
-  /// - Returns: the index of the first frame not looked at.
+  /// Asks for what the first frames are looked up in. Each frame that is switched asks for a later one.
   @inline(never)
-  mutating func readAhead(_ batch: borrowing FrameBatch, from start: Int) -> Int {
-    guard macs.count >= Self.readAheadMACs else { return batch.count }
-    let end = min(start + Self.readAheadFrames, batch.count)
-    var sum: UInt64 = 0
-    for index in start..<end {
-      let frame = batch[index]
-      let ingress = frame.ingress.index
-      guard ingress < lines.count, frame.byteCount >= 16 else { continue }
-      let (first, second) = batch.firstWords(of: index)
-      let vlan = lines[ingress].keyVLAN | UInt64(frame.tag.vlan)
-      sum ^= macs.peek(first & ~0xFFFF | vlan)
-      let sourceKey = first << 48 | second >> 16 & 0xFFFF_FFFF_0000 | vlan
-      if sourceKey != lines[ingress].sourceKey { sum ^= macs.peek(sourceKey) }
+  mutating func beginReadAhead(_ batch: borrowing FrameBatch, from start: Int) {
+    verdicts.judge(frames: batch.count &- start)
+    var index = start
+    while index < min(start &+ Self.readAheadFrames, batch.count) {
+      readAhead(batch, index)
+      index &+= 1
     }
-    macs.noteReadAhead(sum)
-    return end
+  }
+
+  /// Asks for what a frame is looked up in: its place in the verdict cache, or else the lines of a large MAC
+  /// table. Decides nothing.
+  @inline(__always)
+  private mutating func readAhead(_ batch: borrowing FrameBatch, _ index: Int) {
+    guard verdicts.isAsked else {
+      verdicts.skip(index)
+      if macs.count >= Self.readAheadMACs { readAheadMACs(batch, index) }
+      return
+    }
+    let frame = batch[index]
+    guard frame.byteCount >= FrameHead.byteCount, !frame.tag.isPresent,
+      !frame.offload.needsSegmentation,
+      let flow = FlowID(batch.head(of: index), ingress: frame.ingress)
+    else { return verdicts.skip(index) }
+    verdicts.prefetch(flow, of: index)
+  }
+
+  /// Guesses the VLAN, and a wrong guess costs a cache miss.
+  @inline(never)
+  private mutating func readAheadMACs(_ batch: borrowing FrameBatch, _ index: Int) {
+    let frame = batch[index]
+    let ingress = frame.ingress.index
+    guard ingress < lines.count, frame.byteCount >= 16 else { return }
+    let (first, second) = batch.firstWords(of: index)
+    let vlan = lines[ingress].keyVLAN | UInt64(frame.tag.vlan)
+    macs.prefetch(first & ~0xFFFF | vlan)
+    let sourceKey = first << 48 | second >> 16 & 0xFFFF_FFFF_0000 | vlan
+    if sourceKey != lines[ingress].sourceKey { macs.prefetch(sourceKey) }
   }
 
   /// The same where a port has filters, shapers or anything else to say.
   @inline(never)
   private mutating func stage(
     _ index: Int, isFiltered: Bool, to out: PortIndex, _ batch: borrowing FrameBatch,
-    _ deliveries: inout DeliveryList, _ stamp: UInt64, _ tracer: inout some Tracer
+    _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) -> OrdinaryResult {
     var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
     let ingress = header.ingress.index
@@ -222,7 +243,7 @@ extension Switch {
     header.vlan = MACKey(rawValue: lines[ingress].keyVLAN).vlan
     if isFiltered {
       guard passesIngressFilter(&header, batch, &tracer) else { return .staged }
-      noteAllowed(&header, to: out, batch, stamp)
+      noteAllowed(&header, to: out, batch)
     } else if lines[ingress].hasIngressRules {
       tracer.record(.filtered(port: header.ingress, direction: .ingress, verdict: .allow))
     }
@@ -237,16 +258,17 @@ extension Switch {
 
   /// Notes that the filter lets a flow pass unmarked, if that cannot change within the flow.
   private mutating func noteAllowed(
-    _ header: inout FrameHeader, to out: PortIndex, _ batch: borrowing FrameBatch, _ stamp: UInt64
+    _ header: inout FrameHeader, to out: PortIndex, _ batch: borrowing FrameBatch
   ) {
     let ingress = header.ingress.index
-    guard stamp != 0, header.rewrite == .none, !header.isPriorityMarked,
+    guard verdicts.isAsked, header.byteCount >= FrameHead.byteCount, header.rewrite == .none,
+      !header.isPriorityMarked,
       !plan.ruleSets[Int(plan.ports[ingress].ingressRules) - 1].looksAtFlags
     else { return }
-    let (first, second) = batch.firstWords(of: Int(header.index))
-    let bytes = batch.bytes(of: Int(header.index))
-    guard let flow = FlowID(first, second, bytes, ingress: header.ingress) else { return }
+    guard let flow = FlowID(batch.head(of: Int(header.index)), ingress: header.ingress) else {
+      return
+    }
     let isStaged = lines[ingress].hasIngressShape || !lines[out.index].isPlainEgress
-    verdicts.insert(flow, stamp: stamp, FlowVerdict(port: out, isStaged: isStaged))
+    verdicts.insert(flow, FlowVerdict(port: out, isStaged: isStaged))
   }
 }

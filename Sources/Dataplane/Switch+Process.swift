@@ -76,15 +76,12 @@ extension Switch {
     precondition(fanout <= deliveries.capacity, "the delivery list cannot hold one broadcast")
     var index = start
     let room = deliveries.capacity &- fanout
+    beginReadAhead(batch, from: start)
     while index < batch.count, deliveries.count <= room {
-      let end = readAhead(batch, from: index)
-      while index < end, deliveries.count <= room {
-        index = switchOrdinary(
-          batch, from: index, to: end, room: room, &deliveries, context, &tracer)
-        if index < end, deliveries.count <= room {
-          processFrame(index, batch, &deliveries, context, &tracer)
-          index &+= 1
-        }
+      index = switchOrdinary(batch, from: index, room: room, &deliveries, context, &tracer)
+      if index < batch.count, deliveries.count <= room {
+        processFrame(index, batch, &deliveries, context, &tracer)
+        index &+= 1
       }
     }
     return index

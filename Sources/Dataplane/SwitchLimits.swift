@@ -19,7 +19,7 @@ public struct SwitchLimits: Equatable, Sendable {
   /// Ports with a VLAN trunk whose VLANs in use are noted, for announcements.
   public var trunkPorts = 64
   /// Flows of ordinary frames whose way is known; a power of two.
-  public var cachedFlows = 32_768
+  public var cachedFlows = 65_536
   /// Flows whose filter verdict is known; a power of two.
   public var flows = 32_768
   /// Memory for frames that wait in shapers.

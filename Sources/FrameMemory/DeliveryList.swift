@@ -90,14 +90,15 @@ public struct DeliveryList: ~Copyable, Sendable {
     let entry = Int32(truncatingIfNeeded: used)
     let last = lasts[port.index]
     // Without a branch: whether a port has got a frame in this batch before cannot be predicted. A first
-    // one is linked to itself, and then written over.
-    let isFirst = last < 0
-    pool[isFirst ? used : Int(last)].next = entry
+    // one is linked to itself, and then written over. All bits set for a first one, as the compiler makes a
+    // branch of a choice between two.
+    let isFirst = Int(last >> 31)
+    pool[Int(last) & ~isFirst | used & isFirst].next = entry
     pool[used] = Delivery(frame: frame, tag: tag, rewrite: rewrite, next: -1)
     used &+= 1
-    firsts[isFirst ? port.index : lasts.count] = entry
+    firsts[port.index & isFirst | lasts.count & ~isFirst] = entry
     touched[touchedPorts] = port
-    touchedPorts &+= isFirst ? 1 : 0
+    touchedPorts &-= isFirst
     lasts[port.index] = entry
     if rewrite != .none { noteRewrite(at: port) }
   }

@@ -215,6 +215,21 @@ public struct FrameBatch: ~Copyable {
     return (UInt64(bigEndian: words.0), UInt64(bigEndian: words.1))
   }
 
+  /// The first 38 bytes of frame `index`, of which those of `FrameHead`. Traps where it is shorter.
+  @inlinable @inline(__always)
+  public func head(of index: Int) -> FrameHead {
+    precondition(
+      index < used && frames[index].byteCount >= FrameHead.byteCount, "no such frame, or too short")
+    // SAFETY: the frame lies within its cell (invariant) and is long enough, as was just checked.
+    let start = unsafe cells[index].start + Int(frames[index].offset)
+    return unsafe FrameHead(
+      first: UInt64(littleEndian: start.loadUnaligned(as: UInt64.self)),
+      second: UInt64(littleEndian: (start + 8).loadUnaligned(as: UInt64.self)),
+      third: UInt64(littleEndian: (start + 16).loadUnaligned(as: UInt64.self)),
+      network: UInt64(littleEndian: (start + 26).loadUnaligned(as: UInt64.self)),
+      transport: UInt32(littleEndian: (start + 34).loadUnaligned(as: UInt32.self)))
+  }
+
   /// The bytes of frame `index`, to be changed in place.
   @inlinable
   @_lifetime(&self)

@@ -65,9 +65,6 @@ public struct MACTable: ~Copyable, Sendable {
   /// Moves on with every entry that comes, goes or moves.
   public internal(set) var changes: UInt32 = 0
   var sweepBucket = 0
-  /// Meaningless: see `noteReadAhead`.
-  @usableFromInline
-  var readAheadSum: UInt64 = 0
 
   /// An empty table for ports below `portCapacity`. The seed keeps guests from aiming at one bucket.
   public init(capacity: Int, portCapacity: Int, ageingSeconds: UInt32 = 300, seed: UInt64) {
@@ -96,16 +93,9 @@ public struct MACTable: ~Copyable, Sendable {
   /// Learned entries of a port, or external ones of an uplink; expired ones until they are swept.
   public func dynamicCount(ofPort port: UInt16) -> Int { Int(dynamicCounts[Int(port)]) }
 
-  /// Reads where a raw key most likely is, for nothing but to have its line in the cache soon; hand the sum
-  /// of what comes to `noteReadAhead`.
-  ///
-  /// Reads that depend on nothing overlap; the lookups of a frame wait for each other.
+  /// Asks for the line where a raw key most likely is: it is looked up soon.
   @inlinable @inline(__always)
-  public func peek(_ key: UInt64) -> UInt64 { buckets[homes(of: key).0].keys[0] }
-
-  /// Keeps the compiler from leaving out the reads of `peek`.
-  @inlinable @inline(__always)
-  public mutating func noteReadAhead(_ sum: UInt64) { readAheadSum ^= sum }
+  public func prefetch(_ key: UInt64) { buckets.prefetch(homes(of: key).0) }
 
   /// The two buckets of a key. They may be the same.
   @inlinable @inline(__always)

@@ -63,6 +63,8 @@ struct PipelineBenchmark: ~Copyable {
     var limits = SwitchLimits()
     limits.ports = ports
     limits.macEntries = max(macs, 1_024)
+    // Each address is in two flows. The table of a larger switch grows with it, up to 8 MiB.
+    while limits.cachedFlows < min(macs * 2, 262_144) { limits.cachedFlows *= 2 }
     network = Switch(limits: limits, seed: seed)
     traffic = PipelineTraffic(
       macCount: macs, portCount: ports, frameBytes: scenario.frameBytes - Self.checksumBytes,

@@ -82,15 +82,17 @@ struct PipelineTraffic: ~Copyable {
   private func fill(_ batch: inout FrameBatch, from start: Int) -> Int {
     let heads = heads.rawSpan
     let isShort = frameBytes <= Self.headBytes
+    let shortBytes = min(frameBytes, Self.headBytes)
     var next = start
     for _ in 0..<batch.capacity {
-      let head = heads.extracting(next * Self.headBytes..<next * Self.headBytes + Self.headBytes)
+      let line = next &* Self.headBytes
+      let head = heads.extracting(line..<line &+ shortBytes)
       if isShort {
-        batch.append(copying: head.extracting(first: frameBytes), ingress: ingress[next])
+        batch.append(copying: head, ingress: ingress[next])
       } else {
         appendLong(head, ingress[next], to: &batch)
       }
-      next = next + 1 == macCount ? 0 : next + 1
+      next = next &+ 1 == macCount ? 0 : next &+ 1
     }
     return next
   }

@@ -139,7 +139,9 @@ function import_rule(code,    access, name) {
     if (floor_of[name] == 0) {
       if (module != "" && !lists(module, "c", name))
         report("import", "`" name "` belongs to another module; call that module's Swift interface")
-      else if (access != "internal") report("import", "write `internal import " name "`: no C type in our interfaces")
+      else if (has(name, "inline")) {
+        if (access != "public") report("import", "write `public import " name "`: it is inlined into others")
+      } else if (access != "internal") report("import", "write `internal import " name "`: no C type in our interfaces")
     } else if (module != "" && name != module && floor_of[name] >= floor && !lists(module, "beside", name))
       report("import", "`" module "` (F" floor ") may not import `" name "` (F" floor_of[name] "); only lower floors")
     if ((target in is_target) && !((target, name) in declared))

@@ -69,8 +69,8 @@ struct VerdictCache: ~Copyable, Sendable {
   static let entryBytes = 32
   /// The frames of which the places are known ahead; a power of two.
   private static let aheadFrames = 32
-  /// After so many lookups it is judged whether they pay.
-  private static let windowLookups: UInt32 = 4_096
+  /// After so many frames it is judged whether looking them up pays.
+  private static let windowFrames: UInt32 = 4_096
   /// So many frames are let pass without a lookup when less than half of them found anything, and twice as
   /// many each time that it stays so, up to a limit.
   private static let restFrames = 16_384
@@ -85,10 +85,12 @@ struct VerdictCache: ~Copyable, Sendable {
   /// Of each of the next frames, by the low bits of its index: the first place of its set, or `nowhere`.
   private var ahead: FixedArray<UInt32>
   private let secrets: (UInt64, UInt64)
+  /// What of a hash says which set.
+  private let setMask: Int
   private var stamp: UInt64 = 0
   /// The number of the stamp, in its place in an entry.
   private var epoch: UInt64 = 0
-  private var lookups: UInt32 = 0
+  private var asked: UInt32 = 0
   private var misses: UInt32 = 0
   /// The next frames are looked up.
   private(set) var isAsked = true
@@ -101,6 +103,7 @@ struct VerdictCache: ~Copyable, Sendable {
       MemoryLayout<VerdictEntry>.stride == Self.entryBytes, "an entry is half a cache line")
     precondition(capacity >= 2 && capacity & (capacity - 1) == 0, "a power of two of entries")
     entries = FixedArray(repeating: VerdictEntry(), count: capacity)
+    setMask = capacity - 2
     ahead = FixedArray(repeating: Self.nowhere, count: Self.aheadFrames)
     var random = SeededRandom(seed: seed)
     secrets = (random.next(), random.next())
@@ -115,12 +118,13 @@ struct VerdictCache: ~Copyable, Sendable {
       return
     }
     isAsked = true
-    if lookups >= Self.windowLookups {
-      let isWaste = misses > lookups / 2
+    if asked >= Self.windowFrames {
+      let isWaste = misses > asked / 2
       rest = isWaste ? nextRest : 0
       nextRest = isWaste ? min(nextRest * 2, Self.longestRestFrames) : Self.restFrames
-      (lookups, misses) = (0, 0)
+      (asked, misses) = (0, 0)
     }
+    asked &+= UInt32(truncatingIfNeeded: frames)
   }
 
   /// Verdicts are noted and found for this stamp from now on.
@@ -158,8 +162,7 @@ struct VerdictCache: ~Copyable, Sendable {
   ///
   /// - Cost: one cache line.
   @inline(__always)
-  mutating func find(_ flow: FlowID, at place: UInt32) -> FlowVerdict? {
-    lookups &+= 1
+  func find(_ flow: FlowID, at place: UInt32) -> FlowVerdict? {
     let set = Int(place)
     // Which of the two it is cannot be predicted, so that there is no branch for it.
     let entry = entries[set &+ (entries[set].resembles(flow) ? 0 : 1)]
@@ -175,13 +178,12 @@ struct VerdictCache: ~Copyable, Sendable {
     entries[set] = VerdictEntry(flow, epoch: epoch, verdict)
   }
 
-  /// The first place of a flow's set: by all but the first eight bytes, as few flows differ only in those.
-  /// Secret, as a guest chooses most of a flow.
+  /// The first place of a flow's set: by network addresses, ports and most of the sender, as few flows differ
+  /// only in the rest. Secret, as a guest chooses most of a flow.
   @inline(__always)
   private func set(of flow: FlowID) -> Int {
     let product = (flow.network ^ secrets.0).multipliedFullWidth(
-      by: flow.senderAndPorts ^ secrets.1 ^ flow.origin)
-    let mixed = (product.high ^ product.low) &* 0x9E37_79B9_7F4A_7C15
-    return Int(truncatingIfNeeded: mixed >> 32) & (entries.count &- 1) & ~1
+      by: flow.senderAndPorts ^ secrets.1)
+    return Int(truncatingIfNeeded: product.high ^ product.low) & setMask
   }
 }

@@ -35,6 +35,25 @@ public struct Delivery: Sendable, BitwiseCopyable {
   }
 }
 
+/// The ends of a port's list; -1 where it is empty.
+@frozen
+@usableFromInline
+struct DeliveryEnds: Sendable, BitwiseCopyable {
+  @usableFromInline
+  var first: Int32
+  @usableFromInline
+  var last: Int32
+
+  @inlinable
+  init(first: Int32, last: Int32) {
+    self.first = first
+    self.last = last
+  }
+
+  @inlinable
+  static var none: DeliveryEnds { DeliveryEnds(first: -1, last: -1) }
+}
+
 /// The deliveries of one batch, by egress port, each port in order of arrival.
 public struct DeliveryList: ~Copyable, Sendable {
   public let capacity: Int
@@ -43,9 +62,7 @@ public struct DeliveryList: ~Copyable, Sendable {
   @usableFromInline
   var pool: FixedArray<Delivery>
   @usableFromInline
-  var firsts: FixedArray<Int32>
-  @usableFromInline
-  var lasts: FixedArray<Int32>
+  var ends: FixedArray<DeliveryEnds>
   /// The ports that have deliveries, in the order in which they got their first.
   @usableFromInline
   var touched: FixedArray<PortIndex>
@@ -64,9 +81,7 @@ public struct DeliveryList: ~Copyable, Sendable {
     pool = FixedArray(
       repeating: Delivery(frame: 0, tag: .none, rewrite: .none, next: -1), count: capacity)
     rewritten = FixedArray(repeating: false, count: portCapacity)
-    // One more than there are ports, which is where the first one goes that is none.
-    firsts = FixedArray(repeating: -1, count: portCapacity + 1)
-    lasts = FixedArray(repeating: -1, count: portCapacity)
+    ends = FixedArray(repeating: .none, count: portCapacity)
     // One more than there are ports: the place behind the last is written before it is counted.
     touched = FixedArray(repeating: .none, count: portCapacity + 1)
   }
@@ -88,18 +103,17 @@ public struct DeliveryList: ~Copyable, Sendable {
     frame: UInt16, to port: PortIndex, tag: VLANTag, rewrite: Rewrite = .none
   ) {
     let entry = Int32(truncatingIfNeeded: used)
-    let last = lasts[port.index]
+    let known = ends[port.index]
     // Without a branch: whether a port has got a frame in this batch before cannot be predicted. A first
     // one is linked to itself, and then written over. All bits set for a first one, as the compiler makes a
     // branch of a choice between two.
-    let isFirst = Int(last >> 31)
-    pool[Int(last) & ~isFirst | used & isFirst].next = entry
+    let isFirst = known.last >> 31
+    pool[Int(known.last & ~isFirst | entry & isFirst)].next = entry
     pool[used] = Delivery(frame: frame, tag: tag, rewrite: rewrite, next: -1)
     used &+= 1
-    firsts[port.index & isFirst | lasts.count & ~isFirst] = entry
+    ends[port.index] = DeliveryEnds(first: known.first & ~isFirst | entry & isFirst, last: entry)
     touched[touchedPorts] = port
-    touchedPorts &-= isFirst
-    lasts[port.index] = entry
+    touchedPorts &-= Int(isFirst)
     if rewrite != .none { noteRewrite(at: port) }
   }
 
@@ -121,7 +135,7 @@ public struct DeliveryList: ~Copyable, Sendable {
 
   /// The first delivery of a port, or nil.
   public func first(of port: PortIndex) -> Int? {
-    let first = firsts[port.index]
+    let first = ends[port.index].first
     return first < 0 ? nil : Int(first)
   }
 
@@ -139,10 +153,7 @@ public struct DeliveryList: ~Copyable, Sendable {
 
   /// Forgets everything; costs as much as ports were touched.
   public mutating func removeAll() {
-    for index in 0..<touchedCount {
-      firsts[touched[index].index] = -1
-      lasts[touched[index].index] = -1
-    }
+    for index in 0..<touchedCount { ends[touched[index].index] = .none }
     if hasRewrites {
       for index in 0..<touchedCount { rewritten[touched[index].index] = false }
       hasRewrites = false

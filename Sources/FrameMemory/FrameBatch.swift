@@ -17,7 +17,7 @@
 // Invariant: for every i < count, frame i lies within cell i (checked when it is appended or replaced);
 // from `count` on, cell i is slot i.
 
-public import Base
+internal import Base
 public import Wire
 
 /// Up to `capacity` frames with the memory behind them.
@@ -40,8 +40,9 @@ public struct FrameBatch: ~Copyable {
   /// Where the bytes of each frame are: slot i, or memory that was lent.
   @usableFromInline
   let cells: UnsafeMutablePointer<FrameCell>
+  /// What is known of each frame. Bare, as every use checks against `used`, which is at most `capacity`.
   @usableFromInline
-  var frames: FixedArray<Frame>
+  let frames: UnsafeMutablePointer<Frame>
   /// Some cell is not its slot.
   @usableFromInline
   var hasLentCells = false
@@ -65,13 +66,16 @@ public struct FrameBatch: ~Copyable {
       unsafe (cells + index).initialize(
         to: FrameCell(start: memory + index * slotBytes, byteCount: slotBytes))
     }
-    frames = FixedArray(
+    // SAFETY: as `cells`.
+    unsafe frames = .allocate(capacity: capacity)
+    unsafe frames.initialize(
       repeating: Frame(offset: 0, byteCount: 0, ingress: .none), count: capacity)
     marks = FixedArray(repeating: .none, count: capacity)
   }
 
   // SAFETY: allocated by `init`, and no span outlives the batch.
   deinit {
+    unsafe frames.deallocate()
     unsafe cells.deallocate()
     unsafe memory.deallocate()
   }
@@ -90,21 +94,27 @@ public struct FrameBatch: ~Copyable {
   @inlinable
   public subscript(index: Int) -> Frame {
     get {
-      precondition(index < count, "no such frame")
-      return frames[index]
+      precondition(has(index), "no such frame")
+      // SAFETY: there is such a frame.
+      return unsafe frames[index]
     }
     set {
-      precondition(index < count && fits(newValue, index), "no such frame, or outside its cell")
-      frames[index] = newValue
+      precondition(has(index) && fits(newValue, index), "no such frame, or outside its cell")
+      // SAFETY: there is such a frame.
+      unsafe frames[index] = newValue
     }
   }
+
+  @inlinable @inline(__always)
+  func has(_ index: Int) -> Bool { UInt(bitPattern: index) < UInt(bitPattern: used) }
 
   /// Adds the frame whose bytes were just written to slot `count`. Traps when full or out of the slot.
   @inlinable
   public mutating func append(_ frame: Frame) {
     precondition(
       count < capacity && fits(frame, count), "the batch is full, or the frame outside its slot")
-    frames[count] = frame
+    // SAFETY: below `capacity`, as was just checked.
+    unsafe frames[count] = frame
     used &+= 1
   }
 
@@ -135,8 +145,8 @@ public struct FrameBatch: ~Copyable {
     unsafe bytes.withUnsafeBytes { source in
       if let start = source.baseAddress { unsafe Self.copy(start, to: destination, byteCount) }
     }
-    // Within its slot, as was just checked.
-    frames[used] = Frame(
+    // SAFETY: below `capacity`, and within its slot, as was just checked.
+    unsafe frames[used] = Frame(
       offset: UInt32(Self.headroomBytes), byteCount: UInt32(truncatingIfNeeded: byteCount),
       ingress: ingress, tag: tag, offload: offload)
     used &+= 1
@@ -206,9 +216,10 @@ public struct FrameBatch: ~Copyable {
   /// The first 16 bytes of frame `index`, as two numbers in network order. Traps where it is shorter.
   @inlinable @inline(__always)
   public func firstWords(of index: Int) -> (UInt64, UInt64) {
-    precondition(index < used && frames[index].byteCount >= 16, "no such frame, or too short")
+    let frame = self[index]
+    precondition(frame.byteCount >= 16, "the frame is too short")
     // SAFETY: the frame lies within its cell (invariant) and has 16 bytes, as was just checked.
-    let start = unsafe cells[index].start + Int(frames[index].offset)
+    let start = unsafe cells[index].start + Int(frame.offset)
     let words = unsafe (
       start.loadUnaligned(as: UInt64.self), (start + 8).loadUnaligned(as: UInt64.self)
     )
@@ -218,10 +229,10 @@ public struct FrameBatch: ~Copyable {
   /// The first 38 bytes of frame `index`, of which those of `FrameHead`. Traps where it is shorter.
   @inlinable @inline(__always)
   public func head(of index: Int) -> FrameHead {
-    precondition(
-      index < used && frames[index].byteCount >= FrameHead.byteCount, "no such frame, or too short")
+    let frame = self[index]
+    precondition(frame.byteCount >= FrameHead.byteCount, "the frame is too short")
     // SAFETY: the frame lies within its cell (invariant) and is long enough, as was just checked.
-    let start = unsafe cells[index].start + Int(frames[index].offset)
+    let start = unsafe cells[index].start + Int(frame.offset)
     return unsafe FrameHead(
       first: UInt64(littleEndian: start.loadUnaligned(as: UInt64.self)),
       second: UInt64(littleEndian: (start + 8).loadUnaligned(as: UInt64.self)),
@@ -258,7 +269,7 @@ public struct FrameBatch: ~Copyable {
   @inlinable
   @unsafe
   public func cellAddress(_ index: Int) -> UnsafeMutableRawPointer {
-    precondition(index >= 0 && index < count, "no such frame")
+    precondition(has(index), "no such frame")
     // SAFETY: the index was checked.
     return unsafe cells[index].start
   }

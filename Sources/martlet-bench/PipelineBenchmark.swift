@@ -134,16 +134,26 @@ struct PipelineBenchmark: ~Copyable {
     let start = MonotonicTime(
       nanoseconds: (MonotonicClock.now().nanoseconds / second + 1) * second)
     let warm = 3 * traffic.macCount / batch.capacity + 1_000
-    for _ in 0..<warm { _ = turn(now: start) }
-    return run(batches: (frames + batch.capacity - 1) / batch.capacity, from: start)
+    for batch in 0..<warm { _ = turn(now: Self.time(ofBatch: batch, from: start)) }
+    let before = network.conservation.delivered
+    let counted = run(
+      batches: (frames + batch.capacity - 1) / batch.capacity,
+      from: Self.time(ofBatch: warm, from: start))
+    precondition(
+      network.conservation.delivered - before == UInt64(counted), "a frame was not delivered")
+    return counted
   }
 
-  /// Batches 5 us apart. Not inlined: this is what the tools look at.
+  private static func time(ofBatch batch: Int, from start: MonotonicTime) -> MonotonicTime {
+    start.advanced(byNanoseconds: UInt64(batch) * 5_000)
+  }
+
+  /// Batches one after the other. Not inlined: this is what the tools look at.
   @inline(never)
   private mutating func run(batches: Int, from start: MonotonicTime) -> Int {
     var frames = 0
     for batch in 0..<batches {
-      frames += turn(now: start.advanced(byNanoseconds: UInt64(batch) * 5_000))
+      frames += turn(now: Self.time(ofBatch: batch, from: start))
     }
     return frames
   }

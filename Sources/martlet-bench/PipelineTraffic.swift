@@ -80,21 +80,24 @@ struct PipelineTraffic: ~Copyable {
   /// Returns where the next batch begins.
   @inline(__always)
   private func fill(_ batch: inout FrameBatch, from start: Int) -> Int {
-    let heads = heads.rawSpan
-    let isShort = frameBytes <= Self.headBytes
-    let shortBytes = min(frameBytes, Self.headBytes)
-    var next = start
-    for _ in 0..<batch.capacity {
-      let line = next &* Self.headBytes
-      let head = heads.extracting(line..<line &+ shortBytes)
-      if isShort {
-        batch.append(copying: head, ingress: ingress[next])
-      } else {
-        appendLong(head, ingress[next], to: &batch)
+    unsafe heads.withUnsafeBytes { heads in
+      let isShort = frameBytes <= Self.headBytes
+      let shortBytes = min(frameBytes, Self.headBytes)
+      var next = start
+      for _ in 0..<batch.capacity {
+        precondition(UInt(bitPattern: next) < UInt(bitPattern: macCount), "no such frame")
+        // SAFETY: there are `macCount` lines, this is one of them, and the span does not leave the loop.
+        let head = unsafe RawSpan(
+          _unsafeStart: heads.baseAddress! + next &* Self.headBytes, byteCount: shortBytes)
+        if isShort {
+          batch.append(copying: head, ingress: ingress[next])
+        } else {
+          appendLong(head, ingress[next], to: &batch)
+        }
+        next = next &+ 1 == macCount ? 0 : next &+ 1
       }
-      next = next &+ 1 == macCount ? 0 : next &+ 1
+      return next
     }
-    return next
   }
 
   /// A frame that is longer than its first line: all of it is copied, then the line once more.

@@ -86,9 +86,11 @@ extension Switch {
   /// Nothing is known any more about a nic that nobody can look at: what comes next may be another guest.
   mutating func forgetAssumedNIC(_ port: PortIndex) {
     guard !states[port.index].nic.isObserved else { return }
+    let before = states[port.index].address
     states[port.index].nic.address = plan.ports[port.index].mac
     states[port.index].sightings = 0
     settleGuest(port)
+    addressMayHaveChanged(port, from: before)
   }
 
   /// A new address is announced, and may belong to another uplink.

@@ -76,7 +76,7 @@ struct VerdictCache: ~Copyable, Sendable {
   private static let restFrames = 16_384
   private static let longestRestFrames = 1 << 20
   /// The bits of an entry's `origin` that are its epoch.
-  static var epochBits: UInt64 { 0xFF_FFFE_0000 }
+  static var epochBits: UInt64 { 0x1_FFFE_0000 }
   private static var epochStep: UInt64 { 0x2_0000 }
   /// In `ahead`: the frame has no flow.
   static var nowhere: UInt32 { .max }

@@ -95,6 +95,20 @@ private func ip(_ source: IPAddress, _ destination: IPAddress) -> [UInt8] {
     #expect(net.send(frame(from: mac(3), to: nested), at: 3).contains { $0.port < 2 })
   }
 
+  /// Its address is that of the plan until it has shown another one, and so is its uplink.
+  @Test func aGuestThatComesBackHasTheUplinkOfItsAddress() {
+    let net = TestNetwork(
+      vms: [vm(vlan: 7) { $0.acceptsMACChanges = true }],
+      teams: [TeamPlan(policy: .sourceMAC, active: [0, 1])], uplinkCount: 2)
+    let before = net.uplink(of: 2)
+    let other = MACAddress(rawValue: mac(2).rawValue ^ 1)
+    for _ in 0..<8 { _ = net.send(frame(from: other, to: outsider), at: 2) }
+    #expect(net.uplink(of: 2) == 1 - before)
+    net.setAttached(2, false)
+    net.setAttached(2, true)
+    #expect(net.uplink(of: 2) == before)
+  }
+
   @Test func whatAnUplinkDidNotTakeGoesByTheNewUplinkOfItsAddress() {
     let net = TestNetwork(
       vms: [vm(vlan: 7) { $0.allowsForgedTransmits = true }],

@@ -169,6 +169,22 @@ extension TestNetwork {
     #expect(!net.asks())
   }
 
+  /// A verdict has a short number of its second, which begins anew after 65,535 of them.
+  @Test func aVerdictIsNotThatOfASecondLongAgo() {
+    let net = flowing()
+    net.beginFlow()
+    net.batch.removeAll()
+    // SAFETY: bytes have no padding.
+    net.batch.append(
+      copying: unsafe frame(from: mac(5), to: mac(4)).span.bytes, ingress: PortIndex(5))
+    for _ in 0..<65_535 {
+      net.now = net.now.advanced(byMilliseconds: 1_000)
+      net.deliveries.removeAll()
+      _ = net.network.process(net.batch, from: 0, into: &net.deliveries, now: net.now)
+    }
+    #expect(net.asks())
+  }
+
   // MARK: - What makes a verdict void
 
   /// Changes of the plan, and what becomes of the flow then.

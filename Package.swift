@@ -89,7 +89,7 @@ let floors: [Target] = [
     "HostAgent",
     [
       "Base", "Wire", "FrameMemory", "Tables", "Linux", "Dataplane", "Protocols", "Model",
-      "Attachments", "XDP", "Netlink", "ConfigFile", "HTTP", "Planner", "QMP",
+      "Attachments", "XDP", "VhostUser", "Netlink", "ConfigFile", "HTTP", "Planner", "QMP",
     ]),
   // F6
   module(

@@ -101,9 +101,22 @@ extension VirtualMachine {
         if !nic.isConnected { object["connected"] = false }
         object["qmp"] = nic.qmp.map { .string($0) }
         object["qmpNic"] = nic.qmpNic.map { .string($0) }
+        object["vhostUser"] = nic.vhostUser?.value
         object["port"] = nic.port?.value
         return .object(object)
       })
+    return .object(object)
+  }
+}
+
+extension VhostUserSocket {
+  /// Empty when all is as it is by default: that a guest is behind vhost-user is said by the key.
+  fileprivate var value: JSONValue {
+    var object: JSONObject = [:]
+    object["socket"] = path.map { .string($0) }
+    if mode != .server { object["mode"] = .string(mode.rawValue) }
+    if queues != Self.queuesDefault { object["queues"] = .int(queues) }
+    object["owner"] = owner.map { .int(Int($0)) }
     return .object(object)
   }
 }

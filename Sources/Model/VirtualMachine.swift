@@ -18,6 +18,8 @@ public struct VirtualMachine: Hashable, Sendable {
     public var qmp: String?
     /// The name of the nic in the guest's QMP; nothing: the one that has the declared address.
     public var qmpNic: String?
+    /// The guest is behind vhost-user; nothing: the nic is a device in the VM's network namespace.
+    public var vhostUser: VhostUserSocket?
     /// What its port says for itself.
     public var port: PortSettings?
     public var origin: Origin
@@ -25,7 +27,7 @@ public struct VirtualMachine: Hashable, Sendable {
     public init(
       portgroup: String, mac: MACAddress, addresses: [IPPrefix] = [],
       isConnected: Bool = true, qmp: String? = nil, qmpNic: String? = nil,
-      port: PortSettings? = nil, origin: Origin = Origin()
+      vhostUser: VhostUserSocket? = nil, port: PortSettings? = nil, origin: Origin = Origin()
     ) {
       self.portgroup = portgroup
       self.mac = mac
@@ -33,6 +35,7 @@ public struct VirtualMachine: Hashable, Sendable {
       self.isConnected = isConnected
       self.qmp = qmp
       self.qmpNic = qmpNic
+      self.vhostUser = vhostUser
       self.port = port
       self.origin = origin
     }

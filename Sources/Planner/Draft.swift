@@ -100,7 +100,7 @@ struct Draft {
         binding: portgroup.binding, vlan: policy.vlan.value, mac: nic.mac,
         addresses: nic.addresses, policy: policy,
         isConflict: id >= PortDirectory.firstConflictID, isConnected: nic.isConnected,
-        qmp: nic.qmp, qmpNic: nic.qmpNic))
+        qmp: nic.qmp, qmpNic: nic.qmpNic, vhostUser: nic.vhostUser))
   }
 
   /// What a policy makes of a VM port.

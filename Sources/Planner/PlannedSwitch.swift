@@ -26,6 +26,8 @@ public struct PlannedPort: Hashable, Sendable {
   /// The QMP socket of the guest, and the name that the nic has there.
   public var qmp: String?
   public var qmpNic: String?
+  /// How the guest is met behind vhost-user; nil: the nic is a device in the VM's namespace.
+  public var vhostUser: VhostUserSocket?
 }
 
 /// An uplink slot that has a nic on this host.

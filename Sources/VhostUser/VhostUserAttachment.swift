@@ -59,6 +59,9 @@ public final class VhostUserAttachment: Attachment {
   /// For people; takes a lock.
   public var state: VhostUserState { board.current }
 
+  /// The same for other threads, which are to let go of it when the port closes.
+  public var view: VhostUserView { VhostUserView(board: board, port: port) }
+
   public func receive(into batch: inout FrameBatch, port index: PortIndex, limit: Int)
     -> ReceiveResult
   {

@@ -29,8 +29,24 @@ public struct VhostUserState: Hashable, Sendable {
   /// How often one was cut off, and why the last time.
   public var cutOffs: UInt64 = 0
   public var lastCutOff: CutOffReason?
+  /// The last front end was cut off, and none has come since.
+  public var isCutOff = false
 
   public init() {}
+}
+
+/// A port, looked at by whoever does not own its attachment.
+///
+/// - Thread: any.
+public struct VhostUserView: Sendable {
+  let board: StateBoard
+  let port: PortRings
+
+  /// For people; takes a lock.
+  public var state: VhostUserState { board.current }
+
+  /// Whether frames can move at this moment: a driver runs its rings.
+  public var isLinkUp: Bool { port.isLinkUp.load(ordering: .relaxed) }
 }
 
 /// Where the state is left for others to read.

@@ -212,9 +212,15 @@ struct TopologyMaker {
         VirtualMachine.NIC(
           portgroup: reference.qualifiedName, mac: mac, addresses: addresses,
           isConnected: chance(), qmp: qmp, qmpNic: qmp.flatMap { _ in some("net0") },
-          port: some(port(in: reference))))
+          vhostUser: some(vhostUser("/run/\(name)-\(vm.nics.count).sock")), port: some(port(in: reference))))
     }
     return vm
+  }
+
+  private mutating func vhostUser(_ path: String) -> VhostUserSocket {
+    VhostUserSocket(
+      path: some(path), mode: one(of: VhostUserMode.allCases), queues: count(1...64),
+      owner: some(UInt32(count(0...65_535))))
   }
 
   private mutating func port(in reference: PortGroupReference) -> PortSettings {

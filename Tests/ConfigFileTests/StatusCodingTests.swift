@@ -41,6 +41,9 @@ import Wire
     port.binding = .ephemeral
     port.inShaping = ShapingStatus(tokensBytes: 1, queuedBytes: 2, queuedFrames: 3)
     port.groups = [GroupStatus(vlan: 1, group: try #require(IPAddress("239.1.1.1")))]
+    port.vhostUser = VhostUserStatus(
+      socket: "/run/a.sock", mode: .client, state: .cutOff, lastCutOff: "indexJump",
+      features: ["csum"], connections: 3)
     try readsBack([port])
   }
 

@@ -81,6 +81,10 @@ import Wire
     #expect(lab.averageBandwidth == 64_000 && lab.burstSize == 65_536)
     let nic = topology.vms[0].nics[0]
     #expect(!nic.isConnected && nic.qmp == "/run/web1.qmp" && nic.qmpNic == "net0")
+    #expect(
+      nic.vhostUser
+        == VhostUserSocket(path: "/run/web1-vhost.sock", mode: .client, queues: 4, owner: 64_055))
+    #expect(topology.vms[0].nics.map(\.vhostUser)[1...2] == [nil, VhostUserSocket()])
     #expect(nic.port?.id == 7 && nic.port?.vlan == .access(20))
     let policy = topology.switches(onHost: "host1")[0].effectivePolicy(of: web, nic: nic)
     #expect(policy.blocked == Effective(true, from: .port))

@@ -24,7 +24,7 @@ private let mac = MACAddress(rawValue: 0x0050_5600_0001)
         "id", "switch", "portgroup", "host", "vm", "device", "mac", "vlan", "state", "teamUplink",
         "revision", "counters", "drops", "attachment", "message", "offload", "policy", "isBlocked",
         "effectiveMAC", "promiscuous", "observed", "multicastAddresses", "teamUplinks",
-        "isConflict", "binding", "inShaping", "outShaping", "groups",
+        "isConflict", "binding", "inShaping", "outShaping", "groups", "vhostUser",
       ])
     #expect(json["mac"] == "00:50:56:00:00:01")
     #expect(json["vlan"] == 10)
@@ -86,6 +86,12 @@ private let mac = MACAddress(rawValue: 0x0050_5600_0001)
     #expect(
       try keys(vm.nics[0]) == [
         "device", "portgroup", "switch", "mac", "addresses", "portId", "state", "teamUplink",
+        "vhostUser",
+      ])
+    #expect(
+      try keys(VhostUserStatus(socket: "/run/a.sock", mode: .server)) == [
+        "socket", "mode", "state", "lastCutOff", "features", "receiveQueues", "transmitQueues",
+        "queueEntries", "memoryBytes", "connections", "refusals", "cutOffs",
       ])
     let host = HostStatus(
       name: "host1", pid: 1, uptimeSeconds: 2, switchCount: 1, uplinkCount: 2, vmCount: 3,

@@ -10,6 +10,7 @@ struct AgentThreads: ~Copyable {
   static let signalToken: UInt64 = 2
   static let keeperToken: UInt64 = 3
   static let guestsToken: UInt64 = 4
+  static let vhostUserToken: UInt64 = 5
 
   let mailbox: Mailbox<ControlState>
   let notices: NoticeBoard

@@ -105,12 +105,27 @@ enum ConfigChanges {
       if known.mac != port.mac {
         lines.append("port \(port.label): mac \(known.mac) -> \(port.mac)")
       }
+      if known.vhostUser != port.vhostUser {
+        lines.append("port \(port.label): \(known.reach) -> \(port.reach)")
+      }
       if known.addresses != port.addresses { lines.append("port \(port.label): addresses changed") }
     }
     for port in old?.ports ?? [] where !new.ports.contains(where: { $0.key == port.key }) {
       lines.append("port \(port.label): unplugged")
     }
     return lines
+  }
+}
+
+extension PlannedPort {
+  /// How the nic is reached: `tap`, `vhost-user server queues 1`.
+  fileprivate var reach: String {
+    guard let vhostUser else { return "tap" }
+    let words = [
+      "vhost-user", vhostUser.path, vhostUser.mode.rawValue, "queues \(vhostUser.queues)",
+      vhostUser.owner.map { "owner \($0)" },
+    ]
+    return words.compactMap { $0 }.joined(separator: " ")
   }
 }
 

@@ -141,7 +141,7 @@ extension ControlState {
       let stays = next?.ports.contains { $0.hasSameAttachment(as: port) } ?? false
       guard !stays else { continue }
       let attachment = detach(port.index, of: name)
-      switch Self.fate(of: port.key, in: new) {
+      switch Self.fate(of: port, in: new) {
       case .connected: if let attachment { parked[port.key] = attachment }
       case .disconnected: unplug(port)
       case .gone: removeDevice(port)
@@ -163,17 +163,20 @@ extension ControlState {
     case gone
   }
 
-  private static func fate(of key: PortKey, in new: [PlannedSwitch]) -> Fate {
-    if let port = new.lazy.flatMap(\.ports).first(where: { $0.key == key }) {
-      return port.isConnected ? .connected : .disconnected
+  private static func fate(of port: PlannedPort, in new: [PlannedSwitch]) -> Fate {
+    if let next = new.lazy.flatMap(\.ports).first(where: { $0.key == port.key }) {
+      // What it has is of no use where it is to be reached in another way.
+      guard next.vhostUser == port.vhostUser else { return .gone }
+      return next.isConnected ? .connected : .disconnected
     }
-    return new.contains { $0.unplugged.contains(key) } ? .disconnected : .gone
+    return new.contains { $0.unplugged.contains(port.key) } ? .disconnected : .gone
   }
 
   /// Pulls the cable: the device stays in its VM, and has no carrier.
   private mutating func unplug(_ port: PlannedPort) {
     parked[port.key] = nil
     guests.forget(port.key)
+    if port.vhostUser != nil { return vhostUsers.forget(port.key) }
     do throws(Failure) { try taps.forget(port.key) } catch {
       AgentLog.write("cannot let go of the device of \(port.label): \(error.why)")
     }
@@ -182,6 +185,7 @@ extension ControlState {
   private mutating func removeDevice(_ port: PlannedPort) {
     parked[port.key] = nil
     guests.forget(port.key)
+    if port.vhostUser != nil { return vhostUsers.forget(port.key) }
     do throws(Failure) { try taps.remove(port.key) } catch {
       AgentLog.write("cannot remove the device of \(port.label): \(error.why)")
     }
@@ -231,7 +235,10 @@ extension ControlState {
   }
 
   private mutating func dropOrphans() {
-    let declared = switches.flatMap { $0.ports.map(\.key) + $0.unplugged }
+    // A nic that is behind vhost-user now has no device any more.
+    let declared = switches.flatMap { planned in
+      planned.ports.filter { $0.vhostUser == nil }.map(\.key) + planned.unplugged
+    }
     do throws(Failure) { try taps.dropOrphans(declared: Set(declared)) } catch {
       AgentLog.write("cannot remove devices that are not declared: \(error.why)")
     }

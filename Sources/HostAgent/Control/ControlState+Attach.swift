@@ -6,6 +6,7 @@ internal import FrameMemory
 internal import Linux
 internal import Model
 internal import Planner
+internal import VhostUser
 
 extension ControlState {
   /// Attaches every port and uplink of a switch that has no attachment yet.
@@ -33,10 +34,14 @@ extension ControlState {
     do throws(Failure) {
       let mtu = planned.hostSwitch.mtu
       if let known = parked[port.key] {
-        try taps.configure(port, mtu: mtu)
+        if port.vhostUser == nil { try taps.configure(port, mtu: mtu) }
         parked[port.key] = nil
         observe(port, of: planned.name)
-        give(known, to: port.index, of: planned.name)
+        give(known, to: port.index, of: planned.name, vhostUsers.view(of: port.key))
+      } else if let socket = port.vhostUser {
+        let attachment = try vhostUsers.open(port, socket)
+        observe(port, of: planned.name)
+        give(attachment, to: port.index, of: planned.name, attachment.view)
       } else {
         let tap = try taps.open(port, mtu: mtu)
         observe(port, of: planned.name)
@@ -72,17 +77,42 @@ extension ControlState {
         AgentLog.write("\(uplink.nic) is not resized: \(error.why)")
       }
     }
-    for port in planned.ports where attached.contains(port.index) {
+    for port in planned.ports where port.vhostUser == nil && attached.contains(port.index) {
       do throws(Failure) { try taps.configure(port, mtu: mtu) } catch {
         AgentLog.write("\(port.label) is not resized: \(error.why)")
       }
     }
   }
 
-  private func give(_ attachment: any Attachment, to port: PortIndex, of name: String) {
+  /// Gives a port its attachment; `view` says whether it is up, if it has one.
+  private func give(
+    _ attachment: any Attachment, to port: PortIndex, of name: String, _ view: VhostUserView? = nil
+  ) {
     let parcel = Handover(attachment)
     worker.perform { state in
-      state.attach(parcel.value, to: port, of: name, now: MonotonicClock.now())
+      state.attach(
+        parcel.value, to: port, of: name, isUp: view?.isLinkUp ?? true, now: MonotonicClock.now())
+    }
+  }
+
+  /// Tells the switches which guests behind vhost-user are there.
+  func tellVhostUserLinks() {
+    vhostUsers.clearChanges()
+    var links: [(switchName: String, port: PortIndex, view: VhostUserView)] = []
+    for planned in switches {
+      for port in planned.ports {
+        if let view = vhostUsers.view(of: port.key) { links.append((planned.name, port.index, view)) }
+      }
+    }
+    guard !links.isEmpty else { return }
+    let told = links
+    worker.perform { state in
+      let now = MonotonicClock.now()
+      for link in told {
+        // As it is now: it may have changed on the way here.
+        state.runtime(named: link.switchName)?.setLink(
+          link.port, isUp: link.view.isLinkUp, now: now)
+      }
     }
   }
 

@@ -12,9 +12,10 @@ extension ControlState {
   /// Looks at the nic of a port that gets its attachment, and tells the switch before a frame comes.
   mutating func observe(_ port: PlannedPort, of name: String) {
     do throws(Failure) {
+      // A guest behind vhost-user has no device here; QEMU tells about it, or nobody.
+      let namespace = port.vhostUser == nil ? try taps.namespace(of: port.key) : nil
       let view = guests.watch(
-        port.key, GuestSource(port), in: try taps.namespace(of: port.key), now: MonotonicClock.now()
-      )
+        port.key, GuestSource(port), in: namespace, now: MonotonicClock.now())
       tell([GuestNews(switchName: name, port: port.index, view: view)])
     } catch { AgentLog.write("\(port.label) is not observed: \(error.why)") }
   }

@@ -89,6 +89,7 @@ extension ControlState {
     }.map(\.element.name)
     status.inShaping = numbers.inShaper.map { ShapingStatus($0) }
     status.outShaping = numbers.outShaper.map { ShapingStatus($0) }
+    status.vhostUser = vhostUsers.status(of: port.key)
     status.effectiveMAC = numbers.nic.address
     let view = guests.views[port.key]
     status.observed = view?.observed ?? .inferred
@@ -108,6 +109,7 @@ extension ControlState {
   private func message(of port: PlannedPort) -> String? {
     if !port.isConnected { return "the nic is detached" }
     if let problem = problems[port.label] { return problem }
+    if port.vhostUser != nil { return vhostUsers.message(of: port.key) }
     return guests.views[port.key]?.isSetDown == true ? "the VM has set its nic down" : nil
   }
 
@@ -144,14 +146,13 @@ extension ControlState {
     let ports = switches.flatMap { planned in
       let reading = reading(of: planned)
       return planned.ports.map { port in
-        (
-          port,
-          VMStatus.NIC(
-            device: port.key.device, portgroup: port.portgroup, switch: planned.name,
-            mac: port.mac, addresses: port.addresses, portId: "\(port.id)",
-            state: state(of: port, reading[port.index]),
-            teamUplink: uplinkName(reading[port.index].uplink, planned))
-        )
+        var nic = VMStatus.NIC(
+          device: port.key.device, portgroup: port.portgroup, switch: planned.name,
+          mac: port.mac, addresses: port.addresses, portId: "\(port.id)",
+          state: state(of: port, reading[port.index]),
+          teamUplink: uplinkName(reading[port.index].uplink, planned))
+        nic.vhostUser = vhostUsers.status(of: port.key)
+        return (port, nic)
       }
     }
     return topology.vms(onHost: options.host).map { vm in

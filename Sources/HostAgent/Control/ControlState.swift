@@ -13,6 +13,7 @@ struct ControlState: ~Copyable {
   let worker: Worker
   let startedAt: MonotonicTime
   var taps: TapPorts
+  var vhostUsers: VhostUserPorts
   var uplinkPorts = UplinkPorts()
   /// How the nics of uplinks are attached, by their names.
   var uplinkNotes: [String: UplinkNote] = [:]
@@ -35,11 +36,13 @@ struct ControlState: ~Copyable {
   var isStopping = false
 
   init(
-    options: AgentOptions, worker: Worker, taps: consuming TapPorts, guests: consuming GuestWatch
+    options: AgentOptions, worker: Worker, taps: consuming TapPorts,
+    vhostUsers: consuming VhostUserPorts, guests: consuming GuestWatch
   ) {
     self.options = options
     self.worker = worker
     self.taps = taps
+    self.vhostUsers = vhostUsers
     self.guests = guests
     startedAt = MonotonicClock.now()
   }
@@ -71,6 +74,6 @@ extension PlannedPort {
   /// Whether the same attachment can serve another plan's port.
   func hasSameAttachment(as other: PlannedPort) -> Bool {
     index == other.index && id == other.id && key == other.key && mac == other.mac
-      && isConnected == other.isConnected
+      && isConnected == other.isConnected && vhostUser == other.vhostUser
   }
 }

@@ -61,7 +61,8 @@ public struct HostAgent: ~Copyable {
         keeper: keeper, namespacePrefix: options.namespacePrefix,
         declared: try ControlState.rememberedDevices(options))
       var state = ControlState(
-        options: options, worker: threads.worker, taps: taps, guests: try Self.guestWatch(threads))
+        options: options, worker: threads.worker, taps: taps,
+        vhostUsers: try Self.vhostUserPorts(options, threads), guests: try Self.guestWatch(threads))
       state.directories = try ControlState.rememberedDirectories(options)
       try state.apply(topology)
       self.state = state
@@ -78,6 +79,16 @@ public struct HostAgent: ~Copyable {
       try threads.poller.add(guests.descriptor, token: AgentThreads.guestsToken)
       return guests
     } catch { throw error.failure("cannot watch guests") }
+  }
+
+  private static func vhostUserPorts(
+    _ options: AgentOptions, _ threads: borrowing AgentThreads
+  ) throws(Failure) -> VhostUserPorts {
+    do throws(Errno) {
+      let ports = try VhostUserPorts(folder: options.socketDirectory)
+      try threads.poller.add(ports.descriptor, token: AgentThreads.vhostUserToken)
+      return ports
+    } catch { throw error.failure("cannot watch vhost-user ports") }
   }
 
   /// Serves until SIGTERM or SIGINT. SIGHUP reads the configuration again.
@@ -103,6 +114,7 @@ public struct HostAgent: ~Copyable {
           for notice in threads.notices.takeAll() { state.handle(notice) }
         case AgentThreads.keeperToken: replaceKeeper()
         case AgentThreads.guestsToken: state.advanceGuests()
+        case AgentThreads.vhostUserToken: state.tellVhostUserLinks()
         default: handleSignals()
         }
       }

@@ -67,8 +67,10 @@ struct GuestWatch: ~Copyable {
   func source(of key: PortKey) -> GuestSource? { sources[key] }
 
   /// Looks at the nic of a port from now on. What is not known yet is told by `advance`.
+  ///
+  /// `namespace` is where its device is; nil when it has none.
   mutating func watch(
-    _ key: PortKey, _ source: GuestSource, in namespace: NetworkNamespace, now: MonotonicTime
+    _ key: PortKey, _ source: GuestSource, in namespace: NetworkNamespace?, now: MonotonicTime
   ) -> GuestView {
     if let known = views[key], sources[key] == source { return known }
     forget(key)
@@ -76,7 +78,7 @@ struct GuestWatch: ~Copyable {
     var view = GuestView(inferredFrom: source.declared)
     if let path = source.qmp {
       qemu(path).add(key, nic: source.qmpNic, now: now)
-    } else {
+    } else if let namespace {
       do throws(Failure) {
         let watch = try watch(namespace, of: key.vm, now: now)
         let device = try watch.monitor.watch(key.device)

@@ -64,11 +64,21 @@ package final class SwitchRuntime {
     cursors = Array(repeating: AnnouncementCursor(), count: limits.ports)
   }
 
-  package func attach(_ attachment: any Attachment, to port: PortIndex, now: MonotonicTime) {
+  package func attach(
+    _ attachment: any Attachment, to port: PortIndex, isUp: Bool = true, now: MonotonicTime
+  ) {
     attachments[port.index] = attachment
     countedDrops[port.index] = attachment.receiveDrops
     countedKernelDrops[port.index] = attachment.kernelDrops
-    network.setAttached(port, true, now: now)
+    network.setAttached(port, isUp, now: now)
+  }
+
+  /// Says whether the guest behind an attachment is there. Without it the port is down, and keeps the
+  /// attachment.
+  func setLink(_ port: PortIndex, isUp: Bool, now: MonotonicTime) {
+    guard attachments[port.index] != nil else { return }
+    if !isUp { announcements.cancel(port.index) }
+    network.setAttached(port, isUp, now: now)
   }
 
   /// Takes a port's attachment away; nil when there was none.
@@ -111,6 +121,8 @@ package final class SwitchRuntime {
       notices.append(.attachmentGone(switch: name, port: port))
       return 0
     case .frames:
+      // A guest that has just come may be faster than the word that it is there.
+      if !network.isAttached(port) { network.setAttached(port, true, now: now) }
       forward(&batch, now: now)
       attachment.release(batch)
       return batch.count

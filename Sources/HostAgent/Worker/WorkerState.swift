@@ -63,10 +63,11 @@ struct WorkerState: ~Copyable {
 
   /// Gives a port its attachment and starts to listen to it.
   mutating func attach(
-    _ attachment: any Attachment, to port: PortIndex, of name: String, now: MonotonicTime
+    _ attachment: any Attachment, to port: PortIndex, of name: String, isUp: Bool = true,
+    now: MonotonicTime
   ) {
     guard let place = runtimes.firstIndex(where: { $0.name == name }) else { return }
-    runtimes[place].attach(attachment, to: port, now: now)
+    runtimes[place].attach(attachment, to: port, isUp: isUp, now: now)
     attachmentCount += 1
     polled.reserveCapacity(attachmentCount)
     poll(place, port)

@@ -70,7 +70,9 @@ extension TopologyDecoder {
   ) -> (VirtualMachine.NIC, hasMAC: Bool) {
     let reader = MappingReader(
       node, subject: subject,
-      keys: ["portgroup", "mac", "addresses", "connected", "qmp", "qmpNic", "port"], log: log)
+      keys: [
+        "portgroup", "mac", "addresses", "connected", "qmp", "qmpNic", "vhostUser", "port",
+      ], log: log)
     let mac = mac(reader)
     let nic = VirtualMachine.NIC(
       portgroup: reader.requiredName("portgroup"), mac: mac ?? .zero,
@@ -79,8 +81,20 @@ extension TopologyDecoder {
       },
       isConnected: reader.bool("connected") ?? true, qmp: path("qmp", reader),
       qmpNic: reader.value("qmpNic").map { reader.name(of: $0, "`qmpNic`") },
-      port: reader.value("port").map { port($0, subject) }, origin: Origin(node))
+      vhostUser: vhostUser(reader, subject), port: reader.value("port").map { port($0, subject) }, origin: Origin(node))
     return (nic, mac != nil)
+  }
+
+  private func vhostUser(_ reader: MappingReader, _ owner: String) -> VhostUserSocket? {
+    guard let node = reader.value("vhostUser") else { return nil }
+    let reader = MappingReader(
+      node, subject: "vhostUser of \(owner)", keys: ["socket", "mode", "queues", "owner"], log: log)
+    return VhostUserSocket(
+      path: path("socket", reader), mode: reader.choice("mode") ?? .server,
+      queues: reader.integer("queues", in: VhostUserSocket.queuesRange)
+        ?? VhostUserSocket.queuesDefault,
+      owner: reader.integer("owner", in: VhostUserSocket.ownerRange).map { UInt32($0) },
+      origin: Origin(node))
   }
 
   func port(_ node: ConfigNode, _ owner: String) -> PortSettings {

@@ -27,7 +27,7 @@ public struct PortStatus: Hashable, Codable, Sendable {
   public var counters: PortCounters
   /// Frames dropped at this port by reason; reasons that never occurred are left out.
   public var drops: [String: UInt64]
-  /// How the port reaches Linux: tap, packet, pcap, memory.
+  /// How the port reaches its guest: tap, vhost-user, packet, pcap, memory.
   public var attachment: String
   /// Why the port passes no frame, in words; nil when nothing is wrong.
   public var message: String?
@@ -54,6 +54,8 @@ public struct PortStatus: Hashable, Codable, Sendable {
   public var outShaping: ShapingStatus?
   /// The multicast groups that the VM has joined, where the switch snoops.
   public var groups: [GroupStatus]?
+  /// The guest's side of a vhost-user port; nothing for others.
+  public var vhostUser: VhostUserStatus?
 
   public init(
     id: String, switch: String, portgroup: String, host: String, vm: String? = nil,

@@ -14,6 +14,8 @@ public struct VMStatus: Hashable, Codable, Sendable {
     public var portId: String
     public var state: PortState
     public var teamUplink: String?
+    /// The guest's side of a vhost-user port that is open; nothing for others.
+    public var vhostUser: VhostUserStatus?
 
     public init(
       device: String, portgroup: String, switch: String, mac: MACAddress,

@@ -8,6 +8,7 @@ extension TopologyCheck {
     let portgroups = PortGroupIndex(topology, hosts: hosts)
     var addresses = UsedAddresses()
     var ports = PortUse()
+    var sockets = UsedSockets()
     for vm in topology.vms {
       let subject = "VM \(vm.name.excerpt)"
       check(vm.host, isOneOf: hosts, "host", subject, at: vm.origin.location(of: "host"))
@@ -23,6 +24,7 @@ extension TopologyCheck {
         let portgroup = isPlaced ? resolve(nic, portgroups, host: vm.host, subject) : nil
         check(nic.addresses, of: portgroup, subject, nic.origin, &addresses)
         if let portgroup { checkPort(of: nic, in: portgroup, subject, &ports) }
+        checkVhostUser(of: nic, onHost: vm.host, subject, &sockets)
       }
     }
   }

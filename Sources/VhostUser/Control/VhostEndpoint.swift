@@ -102,7 +102,10 @@ final class VhostEndpoint: @unchecked Sendable {
     connection = FrontEndConnection(socket)
     session = FrontEndSession(settings, port)
     nextAttempt = nil
-    _ = board.update { $0.connections += 1 }
+    _ = board.update {
+      $0.connections += 1
+      $0.isCutOff = false
+    }
   }
 
   private func disconnect(_ now: MonotonicTime) {
@@ -123,6 +126,7 @@ final class VhostEndpoint: @unchecked Sendable {
     _ = board.update {
       $0.cutOffs += 1
       $0.lastCutOff = reason
+      $0.isCutOff = true
     }
   }
 
@@ -158,6 +162,7 @@ final class VhostEndpoint: @unchecked Sendable {
       fresh.refusals = state.refusals
       fresh.cutOffs = state.cutOffs
       fresh.lastCutOff = state.lastCutOff
+      fresh.isCutOff = state.isCutOff
       state = fresh
     }
   }

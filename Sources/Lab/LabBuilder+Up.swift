@@ -58,7 +58,10 @@ extension LabBuilder {
           remedy: "choose a name of at most 32 letters, digits and dashes")
       }
     }
-    return LabPlan(topology, lab: topology.name)
+    let plan = LabPlan(topology, lab: topology.name)
+    let unmet = plan.unmetWishes
+    if !unmet.isEmpty { throw ConfigErrors(unmet) }
+    return plan
   }
 
   /// What must hold before anything is made.
@@ -73,7 +76,10 @@ extension LabBuilder {
         what, why: "there is no /dev/net/tun, which gives VMs their nics",
         remedy: "run `modprobe tun`; in a container, start it with --device /dev/net/tun")
     }
-    let longest = plan.topology.hosts.map { folder.longestSocketPath($0.name) }
+    let guests = plan.vmNICs.compactMap { nic in
+      nic.nic.vhostUser.map { folder.socketPath($0, nic.vm.host, nic.vm.name, nic.device) }
+    }
+    let longest = (plan.topology.hosts.map { folder.longestSocketPath($0.name) } + guests)
       .max { $0.utf8.count < $1.utf8.count }
     if let longest, longest.utf8.count > LabDirectory.socketPathBytesMax {
       throw Failure(

@@ -38,7 +38,7 @@ struct LabConstruction {
       timeoutSeconds: timeoutSeconds)
     try interruption.check(plan.lab)
     return LabSummary(
-      plan: plan,
+      plan: plan, folder: folder,
       milliseconds: Int(MonotonicClock.now().nanoseconds(since: began) / 1_000_000))
   }
 
@@ -86,7 +86,7 @@ struct LabConstruction {
   }
 
   /// Waits until every agent answers, and every connected nic of every VM is up, or blocked as declared,
-  /// and has its addresses.
+  /// and has its addresses. The port of a guest behind vhost-user waits for that guest: it need only be open.
   private func awaitPorts(until deadline: MonotonicTime, timeoutSeconds: Int) throws(Failure) {
     let nics = plan.vmNICs.filter(\.nic.isConnected)
     progress.begin("ports", of: nics.count)
@@ -125,7 +125,9 @@ struct LabConstruction {
       let vm = vms.first { $0.name == nic.vm.name && nic.vm.host == host }
       let told = vm?.nics.first { $0.device == nic.device }
       let space = namespace(nic.namespace)
-      if let told, try LabDevices.isReady(nic.device, told.state, in: space) {
+      if nic.nic.vhostUser != nil {
+        if told?.vhostUser == nil { rest.append(nic) }
+      } else if let told, try LabDevices.isReady(nic.device, told.state, in: space) {
         try LabDevices.give(nic.nic.addresses, to: nic.device, in: space)
       } else {
         rest.append(nic)

@@ -5,11 +5,13 @@
 //                         /hosts/HOST/agent.sock   the API of the host's agent
 //                                    /agent.log    what the agent prints
 //                                    /state/       what the agent keeps
+//                                    /VM-eth0.sock where a guest behind vhost-user connects
 //
 // MARTLET_RUNTIME_DIRECTORY replaces /run/martlet.
 
 internal import Base
 internal import Linux
+internal import Model
 
 /// The folder of all labs.
 public struct LabDirectory: Hashable, Sendable {
@@ -58,6 +60,13 @@ struct LabFolder: Hashable, Sendable {
   func statePath(_ host: String) -> String { "\(hostPath(host))/state" }
   /// The longest path of a socket that the agent of a host makes: that of its keeper.
   func longestSocketPath(_ host: String) -> String { "\(statePath(host))/keeper.sock" }
+
+  /// Where the guest of a nic behind vhost-user is met.
+  func socketPath(_ socket: VhostUserSocket, _ host: String, _ vm: String, _ device: String)
+    -> String
+  {
+    socket.path ?? "\(hostPath(host))/\(VhostUserSocket.defaultName(vm: vm, device: device))"
+  }
 
   /// Every living process that the lab started.
   func markedProcesses() -> [ProcessIdentity] {

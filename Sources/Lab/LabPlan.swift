@@ -92,6 +92,19 @@ struct LabPlan: Sendable {
     }
   }
 
+  /// What a lab cannot give to guests that it does not run: behind vhost-user are those of the user.
+  var unmetWishes: [Failure] {
+    vmNICs.filter { $0.nic.vhostUser != nil && !$0.nic.addresses.isEmpty }.map { nic in
+      Failure(
+        "cannot build lab \(lab)",
+        why:
+          "\(nic.vm.name) \(nic.device) is behind vhost-user, and a lab makes no guest there that "
+          + "could be given `addresses`",
+        remedy: "leave `addresses` out, and set them in the guest that you connect",
+        at: nic.nic.origin.location(of: "addresses"))
+    }
+  }
+
   /// Whether the policy of a nic's port closes it.
   func isBlocked(_ nic: VMNIC) -> Bool {
     guard let group = topology.portgroup(of: nic.nic, of: nic.vm) else { return false }

@@ -8,11 +8,13 @@ internal import Wire
 /// A lab that was just built.
 public struct LabSummary: Sendable {
   private let plan: LabPlan
+  private let folder: LabFolder
   /// From the first namespace to the last port.
   public let milliseconds: Int
 
-  init(plan: LabPlan, milliseconds: Int) {
+  init(plan: LabPlan, folder: LabFolder, milliseconds: Int) {
     self.plan = plan
+    self.folder = folder
     self.milliseconds = milliseconds
   }
 
@@ -29,6 +31,7 @@ public struct LabSummary: Sendable {
     ]
     var text = "lab \(lab) runs: \(counts.joined(separator: ", ")) (\(seconds) s)\n"
     if !plan.vmNICs.isEmpty { text += "\n" + vmTable }
+    if !plan.vmNICs.allSatisfy({ $0.nic.vhostUser == nil }) { text += "\n" + socketTable }
     let cables = plan.cables
     if !cables.isEmpty { text += "\n" + cableTable }
     text += "\nTry:\n"
@@ -36,12 +39,17 @@ public struct LabSummary: Sendable {
     return text
   }
 
-  /// A nic that is declared to be unplugged or blocked is not waited for, and not said to be up.
+  /// A nic that is declared to be unplugged or blocked is not waited for, and not said to be up; nor is one
+  /// whose guest is still to be connected.
   private var portCounts: String {
-    let connected = plan.vmNICs.filter(\.nic.isConnected)
+    let plugged = plan.vmNICs.filter(\.nic.isConnected)
+    let connected = plugged.filter { $0.nic.vhostUser == nil }
     let blocked = connected.count { plan.isBlocked($0) }
     let up = count(connected.count - blocked, "port up", "ports up")
-    let others = [(blocked, "blocked"), (plan.vmNICs.count - connected.count, "unplugged")]
+    let others = [
+      (blocked, "blocked"), (plugged.count - connected.count, "for guests behind vhost-user"),
+      (plan.vmNICs.count - plugged.count, "unplugged"),
+    ]
     return ([up] + others.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }).joined(separator: ", ")
   }
 
@@ -65,6 +73,19 @@ public struct LabSummary: Sendable {
     }
     return LabTable.text(
       ["VM", "HOST", "NIC", "PORT GROUP", "VLAN", "MAC", "ADDRESSES"], rows)
+  }
+
+  /// Where the guests are met that a lab does not make.
+  private var socketTable: String {
+    let rows = plan.vmNICs.compactMap { nic in
+      nic.nic.vhostUser.map { socket in
+        [
+          nic.vm.name, nic.device, socket.mode.rawValue, "\(socket.queues)",
+          folder.socketPath(socket, nic.vm.host, nic.vm.name, nic.device),
+        ]
+      }
+    }
+    return LabTable.text(["VM", "NIC", "VHOST-USER", "QUEUES", "SOCKET"], rows)
   }
 
   private var cableTable: String {

@@ -83,7 +83,7 @@ extension VhostUserAttachment {
     let room = unsafe UnsafeMutableRawBufferPointer(
       start: slot + (FrameBatch.headroomBytes - terms.headerBytes),
       count: terms.headerBytes + batch.frameCapacityBytes)
-    switch unsafe chain.copy(head, of: ring, &memory, rules, to: room) {
+    switch unsafe chain.pointee.copy(head, of: ring, &memory, rules, to: room) {
     case .broken(let reason): return reason
     case .tooLong: receiveDrops.oversize += 1
     case .copied(let byteCount):

@@ -153,7 +153,10 @@ extension VhostUserAttachment {
     if case .refuse(let reason) = plan.work { return reason }
     for segment in 0..<plan.frameCount {
       let pieceCount = gather.fill(0, plan, segment: segment, from: batch)
-      switch writer.write(plan.leavingOffload, gather, pieceCount, to: &ring, &chain) {
+      // SAFETY: made with this object, and used by one thread.
+      switch unsafe writer.write(
+        plan.leavingOffload, gather, pieceCount, to: &ring, &chain.pointee)
+      {
       case .written: continue
       case .refused(let reason): return reason
       case .broken(let reason):
@@ -161,7 +164,10 @@ extension VhostUserAttachment {
         return .portDown
       }
     }
-    offloadCounters.count(plan.tally)
+    // Read and written, not changed in place: that would be an access for the runtime to watch.
+    var counters = offloadCounters
+    counters.count(plan.tally)
+    offloadCounters = counters
     return nil
   }
 }

@@ -14,6 +14,7 @@ internal import Wire
 /// Frames of a guest behind vhost-user.
 ///
 /// - Thread: one worker; opened by `VhostUserService`, closed when nobody holds it.
+@safe
 public final class VhostUserAttachment: Attachment {
   public let name: String
   public let settings: VhostUserSettings
@@ -24,7 +25,8 @@ public final class VhostUserAttachment: Attachment {
   private let onClose: @Sendable () -> Void
   /// What the two directions look at before they touch it.
   let ahead = Lookahead()
-  var chain = ChainReader()
+  /// Behind a pointer, because the runtime watches who changes a property of a class in place.
+  let chain: UnsafeMutablePointer<ChainReader>
   let gather = GatherSlots(count: 1, virtioBytes: 0)
   /// The guest was asked to kick.
   private var isArmed = false
@@ -38,9 +40,17 @@ public final class VhostUserAttachment: Attachment {
     self.port = port
     self.board = board
     self.onClose = onClose
+    // SAFETY: one, made here and freed in `deinit`.
+    unsafe chain = .allocate(capacity: 1)
+    unsafe chain.initialize(to: ChainReader())
   }
 
-  deinit { onClose() }
+  deinit {
+    onClose()
+    // SAFETY: made by `init`; the worker has let go of us.
+    unsafe chain.deinitialize(count: 1)
+    unsafe chain.deallocate()
+  }
 
   /// The same for the life of the port, whoever connects.
   public var descriptor: Int32 { port.events.descriptor }

@@ -20,7 +20,15 @@ extension XDPAttachment {
   ) -> TransmitResult {
     memory.settle()
     // One worker sends, so one queue will do; order is kept.
-    let queue = device.queues[0]
+    // SAFETY: as in `receive`.
+    let queue = unsafe Unmanaged.passUnretained(device.queues[0])
+    return unsafe queue._withUnsafeGuaranteedRef { transmit(batch, &deliveries, port, by: $0) }
+  }
+
+  private func transmit(
+    _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList, _ port: PortIndex,
+    by queue: XDPQueue
+  ) -> TransmitResult {
     queue.reap()
     queue.beginList()
     var result = TransmitResult()
@@ -147,7 +155,10 @@ extension XDPAttachment {
       _ = queue.held.add(cell)
       queue.post(cell, offset: XDPMemory.headroomBytes, byteCount: byteCount, sender: entry)
     }
-    offloadCounters.count(plan.tally)
+    // Read and written, not changed in place: that would be an access for the runtime to watch.
+    var counters = offloadCounters
+    counters.count(plan.tally)
+    offloadCounters = counters
   }
 
   /// Writes a tag before the type of a frame that begins at `offset`; its addresses move ahead.

@@ -81,9 +81,14 @@ public final class XDPAttachment: Attachment {
     let queueCount = device.queues.count
     var taken = 0
     for step in 0..<queueCount where taken < room {
-      let queue = device.queues[(firstQueue + step) % queueCount]
-      taken += queue.receive(into: &batch, port: port, limit: room - taken)
-      queue.refill()
+      // SAFETY: the device holds its queues for as long as it lives, so nobody need count that we use one.
+      let queue = unsafe Unmanaged.passUnretained(
+        device.queues[(firstQueue + step) % queueCount])
+      taken += unsafe queue._withUnsafeGuaranteedRef {
+        let count = $0.receive(into: &batch, port: port, limit: room - taken)
+        $0.refill()
+        return count
+      }
     }
     firstQueue = (firstQueue + 1) % queueCount
     guard taken == 0 else { return .frames(taken) }

@@ -167,6 +167,7 @@ public final class XDPMemory {
     if closedCount.load(ordering: .acquiring) > 0 { takeBackClosed() }
   }
 
+  @inline(never)
   private func takeBackClosed() {
     let now = MonotonicClock.now()
     closed.withLock { closed in

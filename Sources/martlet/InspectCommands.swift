@@ -61,6 +61,7 @@ enum InspectCommands {
       Column(number: "IN") { $0.counters.packetsIn },
       Column(number: "OUT") { $0.counters.packetsOut },
       Column(number: "DROPS") { $0.drops.values.reduce(0, &+) },
+      Column("ATTACHED") { $0.attachment },
     ],
     keyWords: "a port id, a MAC address, a VM or VM/eth0",
     keys: { [$0.id] + [$0.mac?.description, $0.vm, $0.label].compactMap { $0 } },
@@ -73,7 +74,8 @@ enum InspectCommands {
     listExample: .init(line: "martlet port list --host host1", effect: "the ports of one host"),
     showExample: .init(
       line: "martlet port show web1/eth0",
-      effect: "its policy and who set each field, counters, drops with reasons"))
+      effect: "how it is attached, its policy and who set each field, counters, drops with reasons")
+  )
 
   static let uplinks = Inspection<UplinkStatus>(
     noun: "uplink", path: "/v1/uplinks",

@@ -26,18 +26,19 @@ import Wire
       list.cells == [
         [
           "ID", "VM", "NIC", "MAC", "PORTGROUP", "VLAN", "HOST", "SWITCH", "STATE", "UPLINK",
-          "IN", "OUT", "DROPS",
+          "IN", "OUT", "DROPS", "ATTACHED",
         ],
         [
           "web1-eth0", "web1", "eth0", "00:50:56:00:00:01", "web", "10", "host1", "dvs1", "up",
-          "uplink1", "43", "0", "7",
+          "uplink1", "43", "0", "7", "tap",
         ],
         [
           "web2-eth0", "web2", "eth0", "00:50:56:00:00:02", "web", "10", "host2", "dvs1", "up",
-          "-", "44", "0", "7",
+          "-", "44", "0", "7", "tap",
         ],
       ])
-    #expect(Set(list.lines.map(\.count)).count == 1, "columns line up")
+    let starts = list.lines.map { $0.count - ($0.split(separator: " ").last?.count ?? 0) }
+    #expect(Set(starts).count == 1, "columns line up")
     #expect(try runtime.run("port list --no-headers").cells == Array(list.cells.dropFirst()))
   }
 
@@ -173,6 +174,28 @@ import Wire
     #expect(show.lines.contains { $0.hasPrefix("receives") && $0.contains("  \(words)") })
     let conflicts = try runtime.run("port list --conflict --no-headers")
     #expect(conflicts.lines.count == (situation == "conflict" ? 1 : 0))
+  }
+
+  @Test func portsTellTheirGuestsBehindVhostUser() throws {
+    var rows = try AgentRows(host: "host1", number: 1)
+    var port = rows.ports[0]
+    (port.state, port.attachment) = (.down, "vhost-user")
+    port.message = "the guest was cut off: a chain without an end"
+    port.vhostUser = VhostUserStatus(
+      socket: "/run/martlet/web1-eth0.sock", mode: .server, state: .cutOff,
+      lastCutOff: "chainTooLong", features: ["csum", "mrgRxbuf"], cutOffs: 3)
+    rows.ports = [port]
+    try runtime.start(lab: "quickstart", rows)
+    #expect(try runtime.run("port list --no-headers").cells[0].last == "vhost-user")
+    let show = try runtime.run("port show web1")
+    for words in [
+      ["vhostUser.socket", "/run/martlet/web1-eth0.sock"], ["vhostUser.mode", "server"],
+      ["vhostUser.state", "cutOff"], ["vhostUser.lastCutOff", "chainTooLong"],
+      ["vhostUser.features", "csum, mrgRxbuf"], ["vhostUser.cutOffs", "3"],
+    ] {
+      #expect(show.lines.contains { $0.hasPrefix(words[0]) && $0.hasSuffix("  \(words[1])") })
+    }
+    #expect(show.lines.contains { $0.hasPrefix("receives") && $0.contains("was cut off") })
   }
 
   @Test func uplinksTellBeaconsAndLoad() throws {

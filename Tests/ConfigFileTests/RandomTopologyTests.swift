@@ -212,7 +212,8 @@ struct TopologyMaker {
         VirtualMachine.NIC(
           portgroup: reference.qualifiedName, mac: mac, addresses: addresses,
           isConnected: chance(), qmp: qmp, qmpNic: qmp.flatMap { _ in some("net0") },
-          vhostUser: some(vhostUser("/run/\(name)-\(vm.nics.count).sock")), port: some(port(in: reference))))
+          vhostUser: some(vhostUser("/run/\(name)-\(vm.nics.count).sock")),
+          port: some(port(in: reference))))
     }
     return vm
   }

@@ -182,7 +182,8 @@ import Testing
     var planning = Planning()
     let planned = try planning.plan(
       topology(nics: [
-        "a: { portgroup: web, qmp: /run/a.qmp, qmpNic: net0, vhostUser: { queues: 2 } }", "b: { portgroup: web }",
+        "a: { portgroup: web, qmp: /run/a.qmp, qmpNic: net0, vhostUser: { queues: 2 } }",
+        "b: { portgroup: web }",
       ]))
     #expect(try planned.port("a").qmp == "/run/a.qmp" && planned.port("a").qmpNic == "net0")
     #expect(try planned.port("a").vhostUser == VhostUserSocket(queues: 2))

@@ -50,6 +50,12 @@ function contains(name, pattern,    part, count, i, at) {
   return 1
 }
 
+# Whether an address (hexadecimal, without leading zeroes) is above another.
+function above(address, other) {
+  if (length(address) != length(other)) return length(address) > length(other)
+  return address "" > other ""
+}
+
 function call(callee) {
   if (callee == current || (current, callee) in seen) return
   seen[current, callee] = 1
@@ -64,6 +70,7 @@ function call(callee) {
   body[current] = 1
   table = 0
   ended = 0
+  furthest = ""
   next
 }
 
@@ -73,18 +80,25 @@ current != "" && NF >= 2 {
   # The accessor of a protocol conformance (`WL` is its cache) has no name of its own and stands behind
   # some function, after its end: it is not a part of that. A call to it is one into unnamed code.
   if (ended && text ~ /^mov .*%rax .*WL>$/) current = current " (accessor behind it)"
+  # So does a copy of a value that the compiler has put outside. Where no jump leads on, a function is over.
+  address = $1
+  gsub(/[ :]/, "", address)
+  if (ended && text ~ /^push / && above(address, furthest)) current = current " (another behind it)"
   if (text !~ /^(nop|data16|xchg|cs nop|int3)/) ended = text ~ /^(ret|ud2)/
-  if (text ~ /^(movslq|ldrsw|ldrh|ldrb|adr) /) table = 4 # a switch through a table of addresses
+  if (text ~ /^(movslq|ldrsw|ldrh|ldrb|adr) /) table = 6 # a switch through a table of addresses
   else if (table > 0) table--
   if (text !~ /^(bnd )?(notrack )?(call|jmp|j[a-z]+|bl|b|blr|br|b\.[a-z]+|cbn?z|tbn?z)[q ]/) next
   if (match(text, /<[^>]*>$/)) {
     name = substr(text, RSTART + 1, RLENGTH - 2)
+    target = substr(text, 1, RSTART - 2)
+    sub(/.* /, "", target)
     sub(/@.*$/, "", name)
     if (name !~ /\+0x[0-9a-f]+$/) call(name)
     else if (text ~ /^(bnd )?call|^bl /) call("(unnamed code)")
-    # else a jump within a function
+    else if (above(target, furthest)) furthest = target # a jump within a function
   } else if (text ~ /^(bnd )?call|^blr/) call("(through a pointer)")
   else if (text ~ /jmp +\*|^br / && table == 0) call("(through a pointer)")
+  else if (text ~ /jmp +\*|^br /) furthest = "ffffffffffffffff" # anywhere in this function
 }
 
 # Breadth first from one hot function; `from` remembers the way.

@@ -101,7 +101,9 @@ extension ControlState {
     var links: [(switchName: String, port: PortIndex, view: VhostUserView)] = []
     for planned in switches {
       for port in planned.ports {
-        if let view = vhostUsers.view(of: port.key) { links.append((planned.name, port.index, view)) }
+        if let view = vhostUsers.view(of: port.key) {
+          links.append((planned.name, port.index, view))
+        }
       }
     }
     guard !links.isEmpty else { return }

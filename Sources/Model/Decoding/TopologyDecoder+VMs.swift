@@ -81,7 +81,8 @@ extension TopologyDecoder {
       },
       isConnected: reader.bool("connected") ?? true, qmp: path("qmp", reader),
       qmpNic: reader.value("qmpNic").map { reader.name(of: $0, "`qmpNic`") },
-      vhostUser: vhostUser(reader, subject), port: reader.value("port").map { port($0, subject) }, origin: Origin(node))
+      vhostUser: vhostUser(reader, subject), port: reader.value("port").map { port($0, subject) },
+      origin: Origin(node))
     return (nic, mac != nil)
   }
 

@@ -17,9 +17,6 @@ struct GuestWriter: BitwiseCopyable {
     case broken(CutOffReason)
   }
 
-  /// 64 KiB in buffers of 128 bytes.
-  private static let headsMax = 512
-
   var memory: MemoryView
   let terms: PortRings.Terms
   let log: DirtyLog
@@ -36,47 +33,38 @@ struct GuestWriter: BitwiseCopyable {
     }
     let needed = frameBytes + terms.headerBytes
     guard let waiting = ring.waitingCount() else { return .broken(.indexJump) }
-    // Head and room of each buffer, so that they can be completed afterwards.
-    // SAFETY: the sizes are used within the closure.
-    return unsafe withUnsafeTemporaryAllocation(
-      of: (head: UInt16, room: Int).self, capacity: Self.headsMax
-    ) {
-      taken in
-      var count = 0
-      chain.removeAll()
-      while chain.byteCount < needed {
-        if count == waiting { return .refused(.attachmentFull) }
-        if count > 0, !terms.mergesBuffers { return .refused(.oversize) }
-        if count == Self.headsMax { return .refused(.oversize) }
-        let before = chain.byteCount
-        let rules = ChainReader.Rules(isForWriting: true, allowsIndirect: terms.allowsIndirect)
-        let head = ring.head(count)
-        if let reason = chain.add(head, of: ring, &memory, rules) {
-          return .broken(reason)
-        }
-        let room = chain.byteCount - before
-        guard room >= terms.headerBytes else { return .broken(.missingHeader) }
-        // SAFETY: `count < headsMax`.
-        unsafe taken[count] = (head, room)
-        count += 1
-      }
-      var cursor = ChainReader.Cursor()
-      writeHeader(offload, count, chain, &cursor)
-      for index in 0..<pieceCount {
-        let piece = unsafe gather.piece(index, of: 0)
-        guard let source = piece.baseAddress else { continue }
-        unsafe chain.write(source, piece.count, at: &cursor, log)
-      }
-      var left = needed
-      for index in 0..<count {
-        let buffer = unsafe taken[index]
-        let part = min(buffer.room, left)
-        ring.complete(buffer.head, writtenBytes: UInt32(part))
-        left -= part
-      }
-      ring.nextAvailable = ring.nextAvailable &+ UInt16(count)
-      return .written
+    var count = 0
+    chain.removeAll()
+    while chain.byteCount < needed {
+      if count == waiting { return .refused(.attachmentFull) }
+      if count > 0, !terms.mergesBuffers { return .refused(.oversize) }
+      if count == ChainReader.headsMax { return .refused(.oversize) }
+      let before = chain.byteCount
+      let rules = ChainReader.Rules(isForWriting: true, allowsIndirect: terms.allowsIndirect)
+      let head = ring.head(count)
+      if let reason = chain.add(head, of: ring, &memory, rules) { return .broken(reason) }
+      let room = chain.byteCount - before
+      guard room >= terms.headerBytes else { return .broken(.missingHeader) }
+      // So that they can be completed afterwards.
+      chain.note(ChainReader.Head(number: head, byteCount: room), at: count)
+      count += 1
     }
+    var cursor = ChainReader.Cursor()
+    writeHeader(offload, count, chain, &cursor)
+    for index in 0..<pieceCount {
+      let piece = unsafe gather.piece(index, of: 0)
+      guard let source = piece.baseAddress else { continue }
+      unsafe chain.write(source, piece.count, at: &cursor, log)
+    }
+    var left = needed
+    for index in 0..<count {
+      let head = chain.head(index)
+      let part = min(head.byteCount, left)
+      ring.complete(head.number, writtenBytes: UInt32(part))
+      left -= part
+    }
+    ring.nextAvailable = ring.nextAvailable &+ UInt16(count)
+    return .written
   }
 
   private func writeHeader(
@@ -86,12 +74,11 @@ struct GuestWriter: BitwiseCopyable {
     var leaving = offload
     // A guest that did not ask for it gets no flags (5.1.6.4.1).
     if !terms.offloads.contains(.checksum) { leaving.flags = 0 }
+    var room: (UInt64, UInt64) = (0, 0)
     // SAFETY: the header is used within the closure.
-    unsafe withUnsafeTemporaryAllocation(
-      byteCount: VirtioHeader.byteCountWithBuffers, alignment: 8
-    ) { header in
+    unsafe withUnsafeMutableBytes(of: &room) { header in
       guard let start = header.baseAddress else { return }
-      // SAFETY: twelve bytes, of which ten or twelve are sent.
+      // SAFETY: sixteen bytes, of which ten or twelve are sent.
       unsafe VirtioHeader.write(leaving, at: start)
       unsafe start.storeBytes(
         of: UInt16(bufferCount).littleEndian, toByteOffset: 10, as: UInt16.self)

@@ -6,6 +6,7 @@ import Base
 import FrameMemory
 import Glibc
 import Linux
+import Rig
 import Testing
 import VhostUser
 
@@ -44,24 +45,6 @@ struct QEMUTests {
     (try? outside("ping -q -W 5 \(options) 10.99.0.10"))?.ending.isSuccess == true
   }
 
-  /// Without MSI-X: QEMU 7.2 falls over its own feet when it is to mask a vector without KVM.
-  private func boot(_ device: String, server: Bool) throws -> ChildProcess {
-    let socket = "\(folder)/vm" + (server ? ",server=on,wait=off" : ",reconnect=1")
-    var command = ChildProcess.Command([
-      "qemu-system-x86_64", "-accel", "tcg", "-M", "q35,memory-backend=mem", "-cpu", "max", "-m",
-      "160", "-object", "memory-backend-memfd,id=mem,size=160M,share=on", "-nodefaults",
-      "-no-user-config", "-display", "none", "-kernel", image.kernel, "-initrd", image.ramdisk,
-      "-append", "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check", "-serial",
-      "file:\(folder)/serial", "-qmp", "unix:\(folder)/qmp,server=on,wait=off", "-chardev",
-      "socket,id=c0,path=\(socket)", "-netdev", "vhost-user,id=n0,chardev=c0", "-device",
-      "virtio-net-pci,netdev=n0,vectors=0,mac=52:54:00:00:00:10\(device)",
-    ])
-    command.output = .file("\(folder)/qemu.log")
-    command.errors = .append("\(folder)/qemu.log")
-    command.diesWithParent = true
-    return try ChildProcess(command)
-  }
-
   /// Asks QEMU for something; the connection must live until it has happened.
   private func command(_ name: String) throws -> FrontEndSocket {
     let socket = try FrontEndSocket(path: "\(folder)/qmp")
@@ -69,12 +52,11 @@ struct QEMUTests {
     return socket
   }
 
-  private var log: String {
-    ["qemu.log", "serial"].map { name in
-      let bytes = (try? readFile("\(folder)/\(name)", limitBytes: 1 << 20)) ?? []
-      return String(decoding: bytes.suffix(600), as: UTF8.self)
-    }.joined(separator: "\n")
+  private var guest: VhostGuest {
+    VhostGuest(socket: "\(folder)/vm", mac: "52:54:00:00:00:10", folder: folder)
   }
+
+  private var log: String { guest.log }
 
   @Test(
     "a guest boots, talks, moves bulk TCP, is reset, and outlives our own restart",
@@ -88,14 +70,14 @@ struct QEMUTests {
         .ending.isSuccess)
     var port: VhostUserAttachment? = try service.open(settings)
     var network: TestSwitch? = try TestSwitch([try #require(port), tap])
-    var guest = try boot(device, server: false)
-    defer { _ = guest.terminate() }
+    var process = try guest.boot(image, device: device)
+    defer { _ = process.terminate() }
     let isUp = becomesTrue(seconds: 60) {
-      pings("-c 1") || guest.wait(timeoutNanoseconds: 0) != nil
+      pings("-c 1") || process.wait(timeoutNanoseconds: 0) != nil
     }
     try #require(
-      isUp && guest.wait(timeoutNanoseconds: 0) == nil,
-      "\(String(describing: guest.wait(timeoutNanoseconds: 0))) \(log) \(port?.state as Any)")
+      isUp && process.wait(timeoutNanoseconds: 0) == nil,
+      "\(String(describing: process.wait(timeoutNanoseconds: 0))) \(log) \(port?.state as Any)")
     #expect(pings("-c 100 -i 0.005 -s 1400"), "\(log)")
     #expect(pings("-c 5 -i 0.05 -s 20000"))
     let fetch = "curl -sf http://10.99.0.10/file | sha256sum"

@@ -84,7 +84,7 @@ extension Rig {
   public func address(_ name: String) throws(Failure) {
     guard let vm = topology.vms.first(where: { $0.name == name }) else { return }
     let socket = try NetlinkSocket(in: namespace(name))
-    for (index, nic) in vm.nics.enumerated() {
+    for (index, nic) in vm.nics.enumerated() where nic.vhostUser == nil {
       let device = VirtualMachine.deviceName(ofNIC: index)
       for prefix in nic.addresses { try socket.addAddress(prefix, to: .name(device)) }
     }

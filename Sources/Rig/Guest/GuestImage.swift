@@ -1,19 +1,21 @@
 // A guest that boots in two seconds without virtualisation: Debian's cloud kernel, unpacked and not
 // installed, and an initial RAM disk of busybox with the modules of virtio-net. Kept under .build.
 
-import Base
-import Glibc
-import Linux
+public import Base
+internal import Glibc
+internal import Linux
 
 /// A kernel and its RAM disk.
-struct GuestImage: Sendable {
-  var kernel: String
-  var ramdisk: String
+public struct GuestImage: Sendable {
+  public var kernel: String
+  public var ramdisk: String
+  /// Of the guest, on its eth0.
+  public static let address = "10.99.0.10"
 
   /// Made once for all tests; nil when something is missing, and `absence` says what.
-  static let shared: Result<GuestImage, Failure> = Result { () throws(Failure) in try make() }
+  public static let shared: Result<GuestImage, Failure> = Result { () throws(Failure) in try make() }
 
-  static var absence: String? {
+  public static var absence: String? {
     switch shared {
     case .success: nil
     case .failure(let failure): failure.why

@@ -54,7 +54,7 @@ extension Rig {
 
   fileprivate func answers(_ guest: VhostGuest, from vm: String = "in1") -> Bool {
     let isThere = MonotonicClock.wait(
-      atMostNanoseconds: 60_000_000_000, everyNanoseconds: 20_000_000
+      atMostNanoseconds: 20_000_000_000, everyNanoseconds: 20_000_000
     ) { reaches(vm, guestAddress, seconds: "0.3") }
     if !isThere { Issue.record("\(guest.log) \((try? guestPort()) as Any)") }
     return isThere

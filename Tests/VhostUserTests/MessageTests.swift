@@ -116,8 +116,10 @@ import VhostUser
     #expect(offered.rawValue & 1 << 34 == 0, "packed rings are not offered")
   }
 
-  @Test("a stopped ring says how far it came, and goes on from there")
-  func stops() throws {
+  @Test(
+    "a stopped ring says how far it came, and goes on from there, also for who has forgotten it",
+    arguments: [2, 0, 65_535])
+  func stops(base: UInt16) throws {
     let from = try ConnectedGuest(GuestShape(startIndex: 65_535))
     let to = try ConnectedGuest()
     let relay = Relay()
@@ -130,7 +132,7 @@ import VhostUser
     #expect(relay.move(from: from.attachment, to: to.attachment) == .idle)
     #expect(from.attachment.isLinkUp, "the other ring still runs")
     _ = from.guest.rings[1].takeUsed()
-    try from.guest.start(1, base: 2)
+    try from.guest.start(1, base: base)
     #expect(relay.move(from: from.attachment, to: to.attachment) == .frames(1))
     #expect(to.guest.receive().count == 4)
     #expect(try to.guest.request(.getRingBase, words(0, 0)) == words(0, 4))

@@ -45,9 +45,10 @@ public struct VhostGuest: Sendable {
         "--no-telemetry", "--file-prefix=\(folder.filter { $0.isLetter || $0.isNumber })",
         "--vdev=net_virtio_user0,path=\(socket),queues=1,mac=\(mac)"
           + (listens ? ",server=1" : ""),
-        "--", "--no-lsc-interrupt", "--forward-mode=\(mode)", "--auto-start", "--stats-period=1",
+        "--", "--forward-mode=\(mode)", "--auto-start", "--stats-period=1",
         "--total-num-mbufs=4096",
-      ] + options)
+        // By the interrupt of a changed link a guest that listens learns that it was left.
+      ] + (listens ? [] : ["--no-lsc-interrupt"]) + options)
   }
 
   private func start(_ words: [String]) throws(Failure) -> ChildProcess {

@@ -126,10 +126,13 @@ extension FrontEndSession {
     ring.hasEventIndex = features.contains(.eventIndex)
     ring.isLogged = isLogging && addresses.isLogged
     ring.size = UInt16(size)
-    ring.nextAvailable = settings.base
     // SAFETY: the index is at offset 2 of the used part, whose length was checked.
     let usedIndex = unsafe settings.usedIndex ?? UInt16(littleEndian: clinux_load16(used + 2))
+    // Who lost the back end before us may not know how far it came (virtio-user says 0), but the ring does. It
+    // is the same otherwise: nobody here leaves buffers half used. So does DPDK.
+    if settings.usedIndex == nil { rings[index].base = usedIndex }
     rings[index].usedIndex = usedIndex
+    ring.nextAvailable = rings[index].base
     ring.nextUsed = usedIndex
     ring.publishedUsed = usedIndex
     unsafe ring.descriptors = UnsafeRawPointer(descriptors)

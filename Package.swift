@@ -162,7 +162,8 @@ let suites: [Target] = [
       "ConfigFile", "HTTP", "Attachments", "HostAgent", "Rig", "martlet",
     ]),
   tests("BenchTests", ["Base", "BenchReport", "Rig"]),
-  tests("LabTests", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "Lab"]),
+  tests(
+    "LabTests", ["Base", "Wire", "Linux", "Model", "Netlink", "ConfigFile", "HTTP", "Lab", "Rig"]),
 ]
 
 let fuzzers: [Target] = [

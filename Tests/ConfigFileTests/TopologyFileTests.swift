@@ -14,7 +14,7 @@ import Wire
     "Topologies/trunk.yaml", "Topologies/security.yaml", "Topologies/multicast.yaml",
     "Topologies/private-vlans.yaml", "Topologies/mac-learning.yaml", "Topologies/ports.yaml",
     "Topologies/shaping.yaml", "Topologies/beacon.yaml", "Topologies/nic-load.yaml",
-    "Topologies/filters.yaml",
+    "Topologies/filters.yaml", "Topologies/vhost-user.yaml",
   ]
 
   @Test(arguments: paths) func isValidAndReadsBack(_ path: String) throws {

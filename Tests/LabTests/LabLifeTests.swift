@@ -4,6 +4,7 @@ import Base
 import Glibc
 import Lab
 import Linux
+import Rig
 import Testing
 
 /// A topology of the checkout, with what is tried in it.
@@ -65,6 +66,10 @@ struct LabCase: CustomTestStringConvertible {
       pings: [
         Ping(from: "web1", to: "10.0.10.9"), Ping(from: "plain1", to: "fd00:10::2"),
       ], nodes: ["tor1", "host1", "host2", "web2", "plain1"]),
+    LabCase(
+      file: "vhost-user.yaml",
+      pings: [Ping(from: "box1", to: "10.0.10.2"), Ping(from: "box2", to: "10.0.10.1")],
+      nodes: ["tor1", "host1", "host2", "box3", "guest1", "guest2"]),
   ]
 }
 
@@ -108,6 +113,61 @@ struct LabLifeTests {
     #expect(!own.output.contains("vmnic"))
     let down = try fixture.run("lab", "down")
     #expect(down.status == 0, "\(down.errors)")
+    fixture.expectNothingLeft()
+  }
+
+  @Test(
+    "a guest behind vhost-user is the user's: its port is open, its socket told, and it goes with the lab"
+  )
+  func vhostUserGuest() throws {
+    let fixture = LabFixture()
+    let up = try fixture.up("vhost-user.yaml")
+    let folder = "\(fixture.folder)/hosts/host1"
+    #expect(up.output.contains("3 ports up, 2 for guests behind vhost-user"), "\(up.output)")
+    #expect(up.output.contains("guest1  eth0  server      1       \(folder)/guest1-eth0.sock"))
+    #expect(up.output.contains("guest2  eth0  client      4       \(folder)/guest2-eth0.sock"))
+    #expect(try listDirectory(folder).contains("guest1-eth0.sock"))
+    guard RigEnvironment.hasPrograms("dpdk-testpmd") else { return }
+    let logs = "/tmp/\(fixture.lab)-guest"
+    try makeDirectory(logs)
+    defer { try? removeTree(logs) }
+    let guest = VhostGuest(
+      socket: "\(folder)/guest1-eth0.sock", mac: "00:50:56:00:10:10", folder: logs)
+    var process = try guest.runTestpmd("icmpecho")
+    defer { _ = process.terminate() }
+    let isThere = try RigEnvironment.eventually {
+      try fixture.exec("box2", "ping", "-c", "1", "-W", "1", "10.0.10.10").status == 0
+    }
+    #expect(isThere, "\(guest.log) \(fixture.logs)")
+    #expect(try fixture.exec("box3", "ping", "-c", "1", "-W", "1", "10.0.10.10").status != 0)
+    #expect(try fixture.run("lab", "down", fixture.lab).status == 0)
+    fixture.expectNothingLeft()
+  }
+
+  @Test("addresses that only a guest of the lab could be given are refused, with their place")
+  func vhostUserAddresses() throws {
+    let fixture = LabFixture()
+    let text = """
+      apiVersion: martlet/v1
+      kind: Topology
+      name: given
+      hosts: [{ name: host1, nics: {} }]
+      standardSwitches:
+        - { host: host1, name: vSwitch0, portgroups: [{ name: open, vlan: 0 }] }
+      vms:
+        - { name: in1, host: host1, nics: [{ portgroup: open, vhostUser: {}, addresses: [10.0.99.1/24] }] }
+
+      """
+    let file = "/tmp/\(fixture.lab).yaml"
+    try AtomicFile.write(Array(text.utf8), to: file)
+    defer { try? removeFile(file) }
+    #expect(try fixture.run("validate", file).status == 0, "an agent announces them")
+    let up = try fixture.run("lab", "up", file, "--name", fixture.lab)
+    #expect(up.status == 1)
+    #expect(
+      up.errors.contains(
+        "\(file):8:83: martlet: error: cannot build lab \(fixture.lab): in1 eth0 is"),
+      "\(up.errors)")
     fixture.expectNothingLeft()
   }
 

@@ -31,7 +31,7 @@ private struct Suggested {
 struct TopologyCommandTests {
   @Test(
     "works",
-    arguments: ["security", "multicast", "private-vlans", "mac-learning", "ports"])
+    arguments: ["security", "multicast", "private-vlans", "mac-learning", "ports", "vhost-user"])
   func commandsOfTheComment(_ name: String) throws {
     let path = "\(topologies)/\(name).yaml"
     let text = String(decoding: try readFile(path, limitBytes: 1 << 20), as: UTF8.self)

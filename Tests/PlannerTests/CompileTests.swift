@@ -161,7 +161,7 @@ import Wire
 
   @Test(arguments: [
     "quickstart", "teaming", "standard-switch", "trunk", "security", "multicast", "private-vlans",
-    "mac-learning", "ports", "shaping", "beacon", "nic-load", "filters",
+    "mac-learning", "ports", "shaping", "beacon", "nic-load", "filters", "vhost-user",
   ])
   func shippedTopologies(_ name: String) throws {
     let topology = try TopologyFile.load(path: "Topologies/\(name).yaml")

@@ -213,7 +213,8 @@ extension AgentTests {
       #expect(try rig.guestPort().vhostUser?.connections == 1)
 
       // Another socket, then none: the device is there as for any other nic, and goes again.
-      try rig.change(network("vhostUser: { socket: \(rig.folder)/new.sock, queues: 2 }"), on: "host1")
+      try rig.change(
+        network("vhostUser: { socket: \(rig.folder)/new.sock, queues: 2 }"), on: "host1")
       #expect(try rig.guestPort().vhostUser?.socket == "\(rig.folder)/new.sock")
       #expect(try rig.guestPort().vhostUser?.state == .waiting)
       #expect(try !listDirectory(rig.folder).contains("guest-eth0.sock"))

@@ -13,7 +13,8 @@ public struct GuestImage: Sendable {
   public static let address = "10.99.0.10"
 
   /// Made once for all tests; nil when something is missing, and `absence` says what.
-  public static let shared: Result<GuestImage, Failure> = Result { () throws(Failure) in try make() }
+  public static let shared: Result<GuestImage, Failure> = Result { () throws(Failure) in try make()
+  }
 
   public static var absence: String? {
     switch shared {

@@ -127,7 +127,9 @@ extension Rig {
       atMostNanoseconds: 20_000_000_000, everyNanoseconds: 10_000_000
     ) {
       guard let ports = try? ports(host), let uplinks = try? uplinks(host) else { return false }
-      let down = ports.filter { $0.state != .up && $0.vhostUser == nil }.map { "\($0.vm ?? "") \($0.attachment)" }
+      let down = ports.filter { $0.state != .up && $0.vhostUser == nil }.map {
+        "\($0.vm ?? "") \($0.attachment)"
+      }
       let missing = uplinks.filter { $0.state != .up }.map(\.nic)
       why = (down + missing).joined(separator: ", ")
       return down.isEmpty && missing.isEmpty

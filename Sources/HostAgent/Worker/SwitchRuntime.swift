@@ -75,7 +75,7 @@ package final class SwitchRuntime {
 
   /// Says whether the guest behind an attachment is there. Without it the port is down, and keeps the
   /// attachment.
-  func setLink(_ port: PortIndex, isUp: Bool, now: MonotonicTime) {
+  package func setLink(_ port: PortIndex, isUp: Bool, now: MonotonicTime) {
     guard attachments[port.index] != nil else { return }
     if !isUp { announcements.cancel(port.index) }
     network.setAttached(port, isUp, now: now)
@@ -110,7 +110,7 @@ package final class SwitchRuntime {
   // MARK: - Frames
 
   /// Moves one batch from a port through the switch. Returns how many frames it had.
-  func service(_ port: PortIndex, _ batch: inout FrameBatch, now: MonotonicTime) -> Int {
+  package func service(_ port: PortIndex, _ batch: inout FrameBatch, now: MonotonicTime) -> Int {
     guard let attachment = attachments[port.index] else { return 0 }
     batch.removeAll()
     let result = attachment.receive(into: &batch, port: port, limit: batch.capacity)

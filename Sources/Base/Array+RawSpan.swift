@@ -24,3 +24,15 @@ extension Array where Element == UInt8 {
     return try body(&bytes)
   }
 }
+
+extension Span where Element == UInt8 {
+  /// All of the bytes.
+  @inlinable
+  public var rawSpan: RawSpan {
+    @_lifetime(copy self)
+    get {
+      // SAFETY: as above.
+      unsafe bytes
+    }
+  }
+}

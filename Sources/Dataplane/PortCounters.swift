@@ -84,7 +84,8 @@ public enum Direction: UInt8, Sendable, BitwiseCopyable {
   case ingress, egress
 }
 
-/// The conservation sums of a switch: `received + replicated + generated = delivered + dropped + queued`.
+/// The conservation sums of a switch: `received + replicated + generated = delivered + dropped + queued`, with
+/// `takenOver` on the left and `handedOver` on the right for one of several lanes.
 public struct ConservationSums: Equatable, Sendable, BitwiseCopyable {
   /// Frames that came in by a port.
   public var received: UInt64 = 0
@@ -97,10 +98,14 @@ public struct ConservationSums: Equatable, Sendable, BitwiseCopyable {
   public var dropped: UInt64 = 0
   /// Frames that wait in a queue of the switch.
   public var queued: UInt64 = 0
+  /// Frames that another lane of the switch was given, and that one has given: nothing with one lane.
+  public var handedOver: UInt64 = 0
+  public var takenOver: UInt64 = 0
 
   public init() {}
 
   public var holds: Bool {
-    received &+ replicated &+ generated == delivered &+ dropped &+ queued
+    received &+ replicated &+ generated &+ takenOver
+      == delivered &+ dropped &+ queued &+ handedOver
   }
 }

@@ -36,9 +36,7 @@ extension Switch {
       states[header.ingress.index].lastVLAN != vlan
     {
       states[header.ingress.index].lastVLAN = vlan
-      let slot = Int(plan.ports[header.ingress.index].trunkSlot)
-      if !trunkVLANs[slot].contains(vlan) { noteGroupVLAN(vlan, header.ingress) }
-      trunkVLANs[slot].insert(vlan)
+      if enterTrunkVLAN(vlan, header.ingress) { tell(.vlan(vlan), at: header.ingress) }
     }
     // Only ARP, and IPv6 with ICMPv6 right behind its header, can claim an address.
     guard
@@ -55,15 +53,40 @@ extension Switch {
     guard header.source == states[header.ingress.index].address,
       let claim = AddressClaim(bytes)
     else { return }
-    let slots = seenSlots(of: header.ingress)
-    for slot in slots
-    where seenAddresses[slot].address == claim.address && seenAddresses[slot].vlan == vlan {
-      seenAddresses[slot].isRouter = seenAddresses[slot].isRouter || claim.isRouter
-      return
+    if enterClaim(claim.address, claim.isRouter, vlan, header.ingress) {
+      tell(.claim(claim.address, vlan: vlan, isRouter: claim.isRouter), at: header.ingress)
     }
-    let next = Int(states[header.ingress.index].nextSeenAddress) % slots.count
+  }
+
+  /// Notes an address that a guest uses. Returns whether that is news.
+  @discardableResult
+  mutating func enterClaim(
+    _ address: IPAddress, _ isRouter: Bool, _ vlan: UInt16, _ port: PortIndex
+  ) -> Bool {
+    let slots = seenSlots(of: port)
+    for slot in slots
+    where seenAddresses[slot].address == address && seenAddresses[slot].vlan == vlan {
+      let isNews = isRouter && !seenAddresses[slot].isRouter
+      if isNews { seenAddresses[slot].isRouter = true }
+      return isNews
+    }
+    let next = Int(states[port.index].nextSeenAddress) % slots.count
     seenAddresses[slots.lowerBound + next] = SeenAddress(
-      address: claim.address, vlan: vlan, isRouter: claim.isRouter)
-    states[header.ingress.index].nextSeenAddress = UInt8(next + 1)
+      address: address, vlan: vlan, isRouter: isRouter)
+    states[port.index].nextSeenAddress = UInt8(next + 1)
+    return true
+  }
+
+  /// Notes a VLAN that a trunk's guest uses. Returns whether that is news.
+  @discardableResult
+  mutating func enterTrunkVLAN(_ vlan: UInt16, _ port: PortIndex) -> Bool {
+    guard plan.ports[port.index].kind == .vm, plan.ports[port.index].vlanMode == .trunk else {
+      return false
+    }
+    let slot = Int(plan.ports[port.index].trunkSlot)
+    guard !trunkVLANs[slot].contains(vlan) else { return false }
+    noteGroupVLAN(vlan, port)
+    trunkVLANs[slot].insert(vlan)
+    return true
   }
 }

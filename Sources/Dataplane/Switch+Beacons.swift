@@ -33,13 +33,20 @@ extension Switch {
     guard let beacon = Beacon(batch.bytes(of: Int(header.index)))
     else { return false }
     guard beacon.identity == plan.beacons.identity, beacon.vlan == header.tag.vlan,
-      let number = beaconDomain(of: header.tag.vlan)
+      beaconDomain(of: beacon.vlan) != nil
     else { return true }
-    let position = Int(plan.ports[header.ingress.index].team)
-    probes[beaconSlots[number]].heard(by: position, from: Int(beacon.position))
-    let verdict = probes[beaconSlots[number]].verdict
-    if verdict != beaconVerdicts[number] { updateUplinks(now: context.now) }
+    heardBeacon(vlan: beacon.vlan, by: header.ingress, from: beacon.position, now: context.now)
+    tell(.beacon(vlan: beacon.vlan, from: beacon.position), at: header.ingress)
     return true
+  }
+
+  /// Notes that an uplink heard the one at a position.
+  mutating func heardBeacon(vlan: UInt16, by uplink: PortIndex, from: UInt8, now: MonotonicTime) {
+    guard let number = beaconDomain(of: vlan) else { return }
+    let position = Int(plan.ports[uplink.index].team)
+    probes[beaconSlots[number]].heard(by: position, from: Int(from))
+    let verdict = probes[beaconSlots[number]].verdict
+    if verdict != beaconVerdicts[number] { updateUplinks(now: now) }
   }
 
   private func beaconDomain(of vlan: UInt16) -> Int? {
@@ -89,7 +96,8 @@ extension Switch {
       let slot = beaconSlots[number]
       if probes[slot].isBeaconDue(now: now) {
         probes[slot].sent(now: now)
-        beaconsToSend[number] = probes[slot].active
+        // Every lane counts the rounds; the first one sends.
+        beaconsToSend[number] = lanes.isFirst ? probes[slot].active : 0
       }
       nextBeacon = min(nextBeacon, probes[slot].tick(now: now))
       if probes[slot].verdict != beaconVerdicts[number] { hasChanged = true }

@@ -103,6 +103,9 @@ extension Switch {
     {
       return drop(.egressFilter, at: port, .egress, &tracer)
     }
+    if egress.egressShape != 0, !lanes.isHome(of: port.rawValue) {
+      return handOver(&header, to: port, batch, &tracer)
+    }
     if egress.egressShape != 0,
       !passesShaper(
         &header, plan.shapes[Int(egress.egressShape) - 1], at: port, .egress, batch, &tracer)

@@ -49,7 +49,7 @@ extension Switch {
   /// (gratuitous ARP, RARP, unsolicited NA), and then the move is accepted at once, if it comes by the
   /// uplink that its own frames left by: those come back by others only, and the switch itself
   /// announces addresses that are silent. Or it has been silent here for over a second, which no
-  /// reflection of an ordinary frame can be.
+  /// reflection of an ordinary frame can be; where another lane hears the guest, that lane is asked.
   private mutating func isElsewhere(
     _ header: inout FrameHeader, _ known: MACEntry, _ bytes: RawSpan, _ context: BatchContext,
     _ tracer: inout some Tracer
@@ -59,6 +59,10 @@ extension Switch {
     case .external: break
     case .learned:
       let isAnnounced = Announcement(bytes)?.mac == header.source
+      if !isAnnounced, context.seconds &- known.seenSeconds > 1, !knowsAge(at: known.port) {
+        tell(.outside(MACKey(header.source, vlan: header.vlan)), at: header.ingress)
+        return false
+      }
       let hasMoved =
         isAnnounced
         ? uplink(of: header.source, at: PortIndex(rawValue: known.port)) == header.ingress
@@ -67,8 +71,7 @@ extension Switch {
       tracer.record(.movedOut(header.source, vlan: header.vlan, uplink: header.ingress))
     }
     let key = MACKey(header.source, vlan: header.vlan)
-    _ = macs.learnExternal(
-      key, uplink: header.ingress.rawValue, nowSeconds: context.seconds)
+    _ = learn(key, .external, at: header.ingress, context.seconds)
     return true
   }
 
@@ -83,8 +86,7 @@ extension Switch {
         < limits.macEntries / 2
     else { return }
     let key = MACKey(header.source, vlan: header.vlan)
-    let result = macs.learnExternal(
-      key, uplink: header.ingress.rawValue, nowSeconds: context.seconds)
+    let result = learn(key, .external, at: header.ingress, context.seconds)
     if result == .added {
       tracer.record(.movedOut(header.source, vlan: header.vlan, uplink: header.ingress))
     }

@@ -78,8 +78,10 @@ extension Switch {
     _ tracer: inout some Tracer
   ) -> Bool {
     let key = MACKey(header.source, vlan: header.vlan)
-    let isKnown = macs.refresh(
-      key, port: header.ingress.rawValue, nowSeconds: context.seconds)
+    let isKnown =
+      lanes.hasOthers
+      ? refreshAndTell(key, at: header.ingress, context.seconds)
+      : macs.refresh(key, port: header.ingress.rawValue, nowSeconds: context.seconds)
     return isKnown || learnNew(&header, context, &tracer)
   }
 
@@ -96,9 +98,8 @@ extension Switch {
     {
       return plan.ports[header.ingress.index].forwardsBeyondLimit
     }
-    let result = macs.learn(
-      MACKey(header.source, vlan: header.vlan), port: header.ingress.rawValue,
-      nowSeconds: context.seconds)
+    let result = learn(
+      MACKey(header.source, vlan: header.vlan), .learned, at: header.ingress, context.seconds)
     if result == .full { return plan.ports[header.ingress.index].forwardsBeyondLimit }
     tracer.record(.learned(header.source, vlan: header.vlan, port: header.ingress))
     return true

@@ -21,7 +21,9 @@ extension Switch {
   ///
   /// More addresses than a port may list count as all (vSphere: 32).
   public mutating func setGuestNIC(_ port: PortIndex, _ nic: GuestNIC, multicast: [MACAddress]) {
+    lanes.countControlCall()
     guard portPlan(port).kind == .vm else { return }
+    lanes.clearedGuest(of: port)
     let address = states[port.index].address
     states[port.index].nic = nic
     states[port.index].sightings = 0
@@ -75,18 +77,26 @@ extension Switch {
       settleLine(port)
       return
     }
-    states[port.index].nic.address = source
-    states[port.index].sightings = 0
     states[port.index].nextInference = latest.advanced(
       byMilliseconds: Self.inferenceMilliseconds)
+    setAssumedAddress(source, port)
+    tell(.guest(source), at: port)
+  }
+
+  /// Takes an address that the guest's frames have told for that of its nic.
+  mutating func setAssumedAddress(_ address: MACAddress, _ port: PortIndex) {
+    let before = states[port.index].address
+    states[port.index].nic.address = address
+    states[port.index].sightings = 0
     settleGuest(port)
-    addressMayHaveChanged(port, from: state.address)
+    addressMayHaveChanged(port, from: before)
   }
 
   /// Nothing is known any more about a nic that nobody can look at: what comes next may be another guest.
   mutating func forgetAssumedNIC(_ port: PortIndex) {
     guard !states[port.index].nic.isObserved else { return }
     let before = states[port.index].address
+    lanes.clearedGuest(of: port)
     states[port.index].nic.address = plan.ports[port.index].mac
     states[port.index].sightings = 0
     settleGuest(port)
@@ -105,6 +115,7 @@ extension Switch {
     let policy = plan.ports[port.index]
     if policy.allowsForgedTransmits, !states[port.index].nic.isObserved {
       // Nothing can be told from the frames of a guest that may send from any address.
+      lanes.clearedGuest(of: port)
       states[port.index].nic.address = policy.mac
       states[port.index].sightings = 0
     }

@@ -17,8 +17,10 @@ extension Switch {
   /// Says whether a port's attachment is there. A VM port that comes up is announced, and asked for its
   /// multicast groups.
   public mutating func setAttached(_ port: PortIndex, _ isAttached: Bool, now: MonotonicTime) {
+    lanes.countControlCall()
     guard states[port.index].isAttached != isAttached else { return }
     states[port.index].isAttached = isAttached
+    lanes.clearedAttachment(of: port)
     latest = max(latest, now)
     switch portPlan(port).kind {
     case .vm:
@@ -174,7 +176,7 @@ extension Switch {
 
   /// Asks the worker to announce a port, if its policy wants that.
   mutating func announce(_ port: PortIndex) {
-    guard plan.ports[port.index].notifiesSwitches, states[port.index].isAttached,
+    guard lanes.isFirst, plan.ports[port.index].notifiesSwitches, states[port.index].isAttached,
       states[port.index].uplink != .none
     else { return }
     announcements.append(port)

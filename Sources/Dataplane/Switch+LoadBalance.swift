@@ -28,6 +28,7 @@ extension Switch {
       nextBalance = .never
       return .never
     }
+    guard lanes.isFirst else { return reportLoads(now: now) }
     let interval = UInt64(plan.loadIntervalSeconds) * 1_000_000_000
     if nextBalance == .never {
       measureLoads(nanoseconds: 0)
@@ -59,7 +60,11 @@ extension Switch {
     for position in plan.uplinks.indices {
       let index = plan.uplinks[position].index
       let counters = portCounters(PortIndex(index))
-      let (out, into) = (counters.egress.bytes, counters.ingress.bytes)
+      var (out, into) = (counters.egress.bytes, counters.ingress.bytes)
+      if lanes.hasOthers {
+        out &+= lanes.foreignLoads[index].out
+        into &+= lanes.foreignLoads[index].in
+      }
       loads[index] = UplinkLoad(
         out: rate(out, since: loads[index].countedOut),
         in: rate(into, since: loads[index].countedIn),
@@ -104,6 +109,7 @@ extension Switch {
     guard after + Self.loadMarginPercent <= fullest.percent else { return false }
     states[busiest.port].loadUplink = plan.uplinks[target]
     selectUplink(PortIndex(busiest.port))
+    tell(.uplink(plan.uplinks[target]), at: PortIndex(busiest.port))
     return true
   }
 

@@ -18,7 +18,11 @@ extension Switch {
     swap(&plan, &other)
     latest = max(latest, now)
     flowGeneration = max(1, flowGeneration &+ 1)
-    if !hasSamePrivateVLANs(as: other) { macs.flush() }
+    lanes.countControlCall()
+    if !hasSamePrivateVLANs(as: other) {
+      macs.flush()
+      lanes.clearedPlaces(of: nil)
+    }
     settle(after: other)
     settleBeacons(now: now)
     settleGroups()
@@ -84,23 +88,28 @@ extension Switch {
       if before.kind != .absent { forget(port, before) }
       resetCounters(port)
       loads[port.index] = UplinkLoad()
+      if lanes.hasOthers { lanes.foreignLoads[port.index] = LaneLoad() }
       states[port.index].nic = GuestNIC(assumed: after.mac)
+      lanes.clearedGuest(of: port)
+      lanes.clearedPolicy(of: port)
       askForGroups(port)
       return
     }
     if after.mac != before.mac, !states[port.index].nic.isObserved {
       states[port.index].nic.address = after.mac
+      lanes.clearedGuest(of: port)
     }
     if before.team != after.team { states[port.index].loadUplink = .none }
     let isSameVLAN =
       before.vlanMode == after.vlanMode && before.vlan == after.vlan
       && before.primaryVLAN == after.primaryVLAN
     if !isSameVLAN || !isSameSet {
+      lanes.clearedPolicy(of: port)
       dropWaiting(at: port)
       setGroupsOfPort(port, isAttached: states[port.index].isAttached)
     }
     if !isSameVLAN || !isSameSet || (before.learnsMACs && !after.learnsMACs) {
-      macs.flush(port: port.rawValue)
+      forgetPlaces(of: port)
     }
     if !isSameVLAN, after.kind == .vm {
       announceAfterVLANChange(port, after)
@@ -116,7 +125,7 @@ extension Switch {
     if before.kind == .vm, before.vlanMode == .trunk {
       trunkVLANs[Int(before.trunkSlot)] = VLANSet()
     }
-    macs.flush(port: port.rawValue)
+    forgetPlaces(of: port)
     groupFilter.remove(port: port.index)
     groups.remove(port: port.index)
     dropWaiting(at: port)

@@ -44,6 +44,7 @@ extension Switch {
       groups.receive(
         message, port: header.ingress.index, isUplink: header.uplinkBit != 0, vlan: header.vlan,
         now: context.now)
+      if lanes.hasOthers { tellGroups(&header, bytes, isQuery: message.isQuery) }
     }
     if message.isQuery {
       isForEveryone = true
@@ -117,6 +118,8 @@ extension Switch {
     guard groupsAreActive else { return false }
     while !batch.isFull, deliveries.freeCapacity >= plan.largestFanout {
       guard let pending = groups.nextQuery(now: context.now) else { return false }
+      // Every lane knows what was asked; the first one asks.
+      guard lanes.isFirst else { continue }
       send(pending, &batch, &deliveries, &tracer)
     }
     return true

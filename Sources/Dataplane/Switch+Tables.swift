@@ -21,8 +21,17 @@ extension Switch {
 
   /// Forgets learned and external addresses, of one port or of all. Returns how many.
   public mutating func flushMACs(of port: PortIndex? = nil) -> Int {
-    if let port { return macs.flush(port: port.rawValue) }
+    lanes.countControlCall()
+    if let port { return forgetPlaces(of: port) }
+    lanes.clearedPlaces(of: nil)
     return macs.flush()
+  }
+
+  /// Forgets what was learned at a port or announced beyond it. Returns how many.
+  @discardableResult
+  mutating func forgetPlaces(of port: PortIndex) -> Int {
+    lanes.clearedPlaces(of: port)
+    return macs.flush(port: port.rawValue)
   }
 
   /// Removes expired addresses from a stretch of the table: call now and then, about once a second.

@@ -90,15 +90,19 @@ public struct Switch: ~Copyable, Sendable {
   var seenAddresses: FixedArray<SeenAddress>
   /// VLANs that the guests of trunk ports were seen to use.
   var trunkVLANs: FixedArray<VLANSet>
+  /// What this lane has for the others, and knows of them.
+  var lanes: LaneState
   /// Ports to announce, waiting to be taken by the worker.
   var announcements: PortQueue
   /// How long a recovered uplink waits before it is used again (`Net.TeamPolicyUpDelay`).
   public var uplinkUpDelayNanoseconds: UInt64 = 100_000_000
 
-  /// A switch without ports. The seed is for the MAC table's hash.
-  public init(limits: SwitchLimits = SwitchLimits(), seed: UInt64) {
+  /// A switch without ports, or one of the lanes of a switch with several workers (`limits.lanes`). The seed
+  /// is for the hashes of the tables.
+  public init(limits: SwitchLimits = SwitchLimits(), seed: UInt64, lane: Int = 0) {
     self.limits = limits
     plan = .empty()
+    lanes = LaneState(number: lane, count: limits.lanes, ports: limits.ports)
     macs = MACTable(
       capacity: limits.macEntries, portCapacity: limits.ports,
       ageingSeconds: limits.macAgeingSeconds, seed: seed)

@@ -33,9 +33,15 @@ public struct SwitchLimits: Equatable, Sendable {
   /// Idle learned and external addresses are forgotten after this long (vSphere: fixed).
   public var macAgeingSeconds: UInt32 = 300
 
+  /// Workers that share the switch, each with a lane of its own (see `LaneNote`).
+  public var lanes = 1
+  public static let lanesMax = 16
+  /// A lane may think an address that another one sees older than it is by this much.
+  public var laneRefreshSeconds: UInt32 = 32
+
   public init() {}
 
-  /// The memory of a switch with these limits, term by term, in bytes.
+  /// The memory of a switch with these limits, or of each of its lanes, term by term, in bytes.
   public var memoryBytes: Int {
     let portState =
       ports * (MemoryLayout<PortState>.stride + MemoryLayout<PortLine>.stride)
@@ -58,6 +64,7 @@ public struct SwitchLimits: Equatable, Sendable {
       Self.beaconDomains
       * (BeaconProbe.memoryBytes + MemoryLayout<BeaconVerdict>.stride + 16)
     let tables = portState + portCounters + macTable + addresses + trunkVLANs + announcementQueue
-    return tables + teams + loads + filters + shaping + multicast + beacons
+    let others = lanes > 1 ? LaneState.memoryBytes(ports: ports) : 0
+    return tables + teams + loads + filters + shaping + multicast + beacons + others
   }
 }

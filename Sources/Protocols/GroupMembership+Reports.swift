@@ -105,6 +105,13 @@ extension GroupMembership {
     nextOverflowEnd = min(nextOverflowEnd, overflows[Int(vlan)].end)
   }
 
+  /// Gives a port everything in a VLAN for as long as a membership lasts: what it asked for is not known.
+  public mutating func giveAll(port: Int, vlan: UInt16, now: MonotonicTime) {
+    for family in [GroupFamily.v4, .v6] {
+      overflow(port, vlan & 0xFFF, until: timing(family, vlan & 0xFFF, now).membershipEnd)
+    }
+  }
+
   /// Forgets everything about a port: it was detached, moved away or changed its VLAN.
   ///
   /// - Cost: a pass over all members.

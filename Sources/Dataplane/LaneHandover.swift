@@ -1,0 +1,115 @@
+// Frames for a port whose egress is shaped, taken by another lane than the port's home lane.
+//
+// A token bucket and its queue are one lane's. So the home lane of the port delivers, and any other lane hands
+// the frame over: it is noted here with what the earlier stages have added, copied into a ring before the
+// batch is emptied (LaneRings), and goes on in the home lane in front of the shaper. All other egress is done
+// by the lane that took the frame, and so is ingress shaping: frames of a port with an ingress shape must
+// come in by one lane.
+
+public import Base
+public import FrameMemory
+internal import Tables
+public import Wire
+
+/// A frame on its way to another lane.
+public struct LaneHandover: Sendable, BitwiseCopyable {
+  /// Which frame of the batch.
+  public var frame: UInt16
+  /// Where it is to leave.
+  public var port: PortIndex
+  /// As inside the switch.
+  public var tag: VLANTag
+  /// The data plane's own: kept, not read.
+  public var note: UInt64
+
+  public init(frame: UInt16, port: PortIndex, tag: VLANTag, note: UInt64) {
+    self.frame = frame
+    self.port = port
+    self.tag = tag
+    self.note = note
+  }
+
+  /// What an empty slot holds.
+  public static var none: LaneHandover {
+    LaneHandover(frame: 0, port: .none, tag: .none, note: 0)
+  }
+}
+
+extension Switch {
+  /// Frames of the batch that was just switched for other lanes, by number below `handoverCount`. They are to
+  /// be taken before the batch is emptied.
+  public var handoverCount: Int { lanes.handoverCount }
+
+  public func handover(_ index: Int) -> LaneHandover {
+    precondition(index < lanes.handoverCount, "no such handover")
+    return lanes.handovers[index]
+  }
+
+  /// The lane that delivers to a port with an egress shape.
+  public func homeLane(of port: PortIndex) -> Int { port.index % lanes.count }
+
+  /// The handed frames were taken, all but those that `refuseHandover` was called for.
+  public mutating func removeHandovers() { lanes.handoverCount = 0 }
+
+  /// The other lane had no room for a frame: it is dropped.
+  public mutating func refuseHandover(_ index: Int) {
+    sums.handedOver &-= 1
+    var tracer = NullTracer()
+    drop(.queueFull, at: handover(index).port, .egress, &tracer)
+  }
+
+  /// Notes a frame for the home lane of a port.
+  @inline(never)
+  mutating func handOver(
+    _ header: inout FrameHeader, to port: PortIndex, _ batch: borrowing FrameBatch,
+    _ tracer: inout some Tracer
+  ) {
+    guard lanes.handoverCount < lanes.handovers.count else {
+      return drop(.queueFull, at: port, .egress, &tracer)
+    }
+    lanes.handovers[lanes.handoverCount] = LaneHandover(
+      frame: header.index, port: port, tag: header.tag, note: header.note)
+    lanes.handoverCount += 1
+    sums.handedOver &+= 1
+  }
+
+  /// Takes a frame that another lane has handed over to its port: through the shaper, if that is still there.
+  ///
+  /// - Thread: as `process`; `deliveries` has room for one more.
+  public mutating func takeOver(
+    _ handover: LaneHandover, in batch: borrowing FrameBatch,
+    into deliveries: inout DeliveryList, now: MonotonicTime
+  ) {
+    var tracer = NullTracer()
+    takeOver(handover, in: batch, into: &deliveries, now: now, tracer: &tracer)
+  }
+
+  /// The same, telling `tracer` every step.
+  public mutating func takeOver(
+    _ handover: LaneHandover, in batch: borrowing FrameBatch,
+    into deliveries: inout DeliveryList, now: MonotonicTime, tracer: inout some Tracer
+  ) {
+    latest = max(latest, now)
+    sums.takenOver &+= 1
+    let index = Int(handover.frame)
+    let port = handover.port
+    var header = FrameHeader(index: index, frame: batch[index], bytes: batch.bytes(of: index))
+    header.tag = handover.tag
+    header.vlan = plan.lookupVLAN(of: handover.tag.vlan)
+    header.note = handover.note
+    // What may have changed on the way.
+    guard portPlan(port).kind != .absent else {
+      return drop(.portDown, at: port, .egress, &tracer)
+    }
+    if let reason = egressReason(&header, port) {
+      return drop(reason, at: port, .egress, &tracer)
+    }
+    let shape = plan.ports[port.index].egressShape
+    if shape != 0,
+      !passesShaper(&header, plan.shapes[Int(shape) - 1], at: port, .egress, batch, &tracer)
+    {
+      return
+    }
+    hand(&header, to: port, &deliveries, &tracer)
+  }
+}

@@ -27,7 +27,7 @@ extension Switch {
     let kind = plan.ports[port.index].kind
     switch note.fact {
     case .place(let key, let entry):
-      if note.epoch >= cleared.places { observePlace(key, entry, note) }
+      observePlace(key, entry, note)
     case .outside(let key): if kind == .uplink { judgeOutside(key, uplink: port) }
     case .guest(let address):
       if note.epoch >= cleared.guest, kind == .vm { observeGuest(port, address) }
@@ -71,23 +71,28 @@ extension Switch {
       entry.kind == .external
       ? plan.ports[note.port.index].kind == .uplink
       : entry.kind == .learned && plan.ports[note.port.index].learnsMACs
-    let seconds = BatchContext(now: latest).seconds
-    guard isPossible, !isOwned(key) else { return }
-    var seen = entry.seenSeconds
-    if let known = macs.find(key, nowSeconds: seconds) {
-      if known.port == entry.port, known.kind == entry.kind {
-        seen = max(seen, known.seenSeconds)
-      } else if let order = lanes.order(of: key) {
-        guard order.isBefore(note) else { return }
-      } else if entry.seenSeconds < known.seenSeconds {
-        return
-      }
+    guard !isOwned(key) else { return }
+    let known = macs.find(key, nowSeconds: BatchContext(now: latest).seconds)
+    let isSame = known.map { $0.port == entry.port && $0.kind == entry.kind } ?? false
+    var isLater = true
+    if let order = lanes.order(of: key) {
+      isLater = order.isBefore(note)
+    } else if let known {
+      isLater = isSame || entry.seenSeconds >= known.seenSeconds
     }
-    let result =
+    guard isLater || isSame else { return }
+    if isLater { lanes.remember(key, note) }
+    // It left its old place for one that was cleared since.
+    guard isPossible, note.epoch >= lanes.ports[note.port.index].places else {
+      if !isSame { macs.remove(key) }
+      return
+    }
+    var seen = entry.seenSeconds
+    if isSame, let known { seen = max(seen, known.seenSeconds) }
+    _ =
       entry.kind == .external
       ? macs.learnExternal(key, uplink: entry.port, nowSeconds: seen)
       : macs.learn(key, port: entry.port, nowSeconds: seen)
-    if result != .full { lanes.remember(key, note) }
   }
 
   /// Whether an address is a port's own, in its VLAN or in a trunk.

@@ -2,7 +2,7 @@
 //
 //   process / produce          may note things, and hand frames over
 //   rings.handOver(from:)      before the batch is emptied: frames for shaped ports of other lanes
-//   rings.exchange(with:)      notes out, notes in
+//   rings.exchange(with:)      notes in, notes out
 //   rings.takeOver(into:)      frames of other lanes for this one's shaped ports, in a batch of their own
 //
 // Notes leave the lane when every other lane has room for them, so that what is lost is lost in one place.
@@ -62,20 +62,19 @@ public struct LaneRings: Sendable {
     }
   }
 
-  /// Sends what the lane has noted, and takes in what the others have.
+  /// Takes in what the others have noted, and sends what this lane has.
   ///
   /// - Returns: whether anything was sent: workers of other lanes that sleep are to be woken.
   /// - Cost: without notes a look at each ring.
   public func exchange(with network: inout Switch, now: MonotonicTime) -> Bool {
-    let hasSent = send(from: &network, now: now)
     for case .some(let pair) in into {
       pair.notes.read { network.observe($0, now: now) }
       pair.messages.read { network.observe($0, now: now) }
     }
-    return hasSent
+    return send(from: &network, now: now)
   }
 
-  /// The first half alone: notes out.
+  /// The second half alone: notes out.
   public func send(from network: inout Switch, now: MonotonicTime) -> Bool {
     network.retell(now: now)
     var notes = network.lanes.noteCount

@@ -3,7 +3,8 @@
 // Order. Two lanes can learn the same address at the same time at two ports. Every note has a stamp that is
 // later than all that its lane knew (a Lamport clock on nanoseconds), and of two places the later one counts,
 // for the same stamp that of the higher lane; so all lanes end with the same. The stamps of the addresses
-// that moved last are kept here; what is too old to be here is older than any note on its way.
+// that were told of last are kept here. Where one was pushed out by others, the later second counts; should
+// two lanes then disagree, the address's next age mends it.
 //
 // Control calls (a plan, an attachment, a nic, a flush) are made on every lane, but not at one moment. They
 // are counted: a note of a lane that is ahead waits, and one of a lane that is behind is dropped where the
@@ -171,7 +172,7 @@ struct LaneState: ~Copyable, Sendable {
 
   /// Addresses that share a slot only forget each other's order: nothing that is worth a secret.
   private static func slot(of key: MACKey) -> Int {
-    Int(truncatingIfNeeded: key.rawValue &* 0x9E37_79B9_7F4A_7C15 >> 40) & (orderCapacity - 1)
+    Int(truncatingIfNeeded: (key.rawValue &* 0x9E37_79B9_7F4A_7C15) >> 40) & (orderCapacity - 1)
   }
 
   // MARK: - Control calls
@@ -181,8 +182,9 @@ struct LaneState: ~Copyable, Sendable {
   /// What was learned at a port, or at all, was forgotten.
   mutating func clearedPlaces(of port: PortIndex?) {
     guard hasOthers else { return }
-    if let port { return ports[port.index].places = epoch }
-    for index in ports.indices { ports[index].places = epoch }
+    for index in ports.indices where port == nil || index == port?.index {
+      ports[index].places = epoch
+    }
   }
 
   mutating func clearedGuest(of port: PortIndex) {

@@ -51,7 +51,7 @@ final class TestNetwork {
     vlanSets: [VLANSet] = [], uplinkCount: Int = 2, limits: SwitchLimits? = nil,
     addresses: [IPAddress] = [], isUp: Bool = true, beaconDomains: [BeaconDomain] = [],
     privateVLANs: [PrivateVLAN] = [], shapes: [TrafficShape] = [],
-    multicast: MulticastFiltering = .basic
+    multicast: MulticastFiltering = .basic, lane: Int = 0
   ) {
     var small = SwitchLimits()
     small.ports = 64
@@ -59,7 +59,7 @@ final class TestNetwork {
     small.flows = 1_024
     small.shaperBytes = 1 << 20
     small.groupAddresses = 256
-    network = Switch(limits: limits ?? small, seed: 7)
+    network = Switch(limits: limits ?? small, seed: 7, lane: lane)
     deliveries = DeliveryList(capacity: 65_536, portCapacity: network.limits.ports)
     self.teams = teams
     self.addresses = addresses

@@ -19,6 +19,8 @@ internal import Wire
 struct PipelineRun {
   var frames = 0
   var nanoseconds: UInt64 = 0
+  /// Frames that a lane had no room for.
+  var lostPerMille = 0.0
 
   var framesPerSecond: Double { Double(frames) * 1e9 / Double(max(1, nanoseconds)) }
 }
@@ -35,12 +37,13 @@ enum PipelinePolicies: String, CaseIterable {
 }
 
 /// What one row of the grid is about.
-struct PipelineScenario {
+struct PipelineScenario: Equatable {
   var macs = 2
   var policies = PipelinePolicies.none
   var rules = 0
   /// As RFC 2544 counts: with FCS.
   var frameBytes = 64
+  var workers = 1
 
   /// `all` means at least one rule.
   var effectiveRules: Int { policies == .all ? max(rules, 1) : rules }
@@ -60,12 +63,7 @@ struct PipelineBenchmark: ~Copyable {
   init(_ scenario: PipelineScenario, batchFrames: Int, seed: UInt64) throws {
     let macs = scenario.macs
     let ports = min(macs, Self.mostPorts)
-    var limits = SwitchLimits()
-    limits.ports = ports
-    limits.macEntries = max(macs, 1_024)
-    // Each address is in two flows. The table of a larger switch grows with it, up to 8 MiB.
-    while limits.cachedFlows < min(macs * 2, 262_144) { limits.cachedFlows *= 2 }
-    network = Switch(limits: limits, seed: seed)
+    network = Switch(limits: Self.limits(scenario, ports: ports), seed: seed)
     traffic = PipelineTraffic(
       macCount: macs, portCount: ports, frameBytes: scenario.frameBytes - Self.checksumBytes,
       seed: seed)
@@ -81,6 +79,15 @@ struct PipelineBenchmark: ~Copyable {
         "cannot set up \(macs) addresses", why: "the table has \(network.macCount)",
         remedy: "report this: the MAC table refused an address below its limit")
     }
+  }
+
+  static func limits(_ scenario: PipelineScenario, ports: Int) -> SwitchLimits {
+    var limits = SwitchLimits()
+    limits.ports = ports
+    limits.macEntries = max(scenario.macs, 1_024)
+    // Each address is in two flows. The table of a larger switch grows with it, up to 8 MiB.
+    while limits.cachedFlows < min(scenario.macs * 2, 262_144) { limits.cachedFlows *= 2 }
+    return limits
   }
 
   /// VM ports without uplinks.
@@ -181,6 +188,13 @@ struct PipelineBenchmark: ~Copyable {
 
   /// The same batches without a switch.
   mutating func runRawLimit(nanoseconds: UInt64) -> PipelineRun {
+    Self.runRawLimit(&traffic, &batch, &deliveries, nanoseconds: nanoseconds)
+  }
+
+  static func runRawLimit(
+    _ traffic: inout PipelineTraffic, _ batch: inout FrameBatch,
+    _ deliveries: inout DeliveryList, nanoseconds: UInt64
+  ) -> PipelineRun {
     var run = PipelineRun()
     let start = MonotonicClock.now()
     let end = start.advanced(byNanoseconds: nanoseconds)
@@ -188,7 +202,7 @@ struct PipelineBenchmark: ~Copyable {
     while now < end {
       traffic.fill(&batch)
       for index in 0..<batch.count {
-        Self.relay(index, of: batch, portCount: traffic.portCount, into: &deliveries)
+        relay(index, of: batch, portCount: traffic.portCount, into: &deliveries)
       }
       run.frames += batch.count
       deliveries.removeAll()

@@ -2,6 +2,7 @@
 
 internal import Base
 internal import BenchReport
+internal import Dataplane
 
 enum PipelineReport {
   static let benchmark = ReportBenchmark(
@@ -12,13 +13,14 @@ enum PipelineReport {
 
   private static let help = """
     usage: martlet-bench pipeline [--macs N,N...] [--policies P,P...] [--rules N,N...] [--bytes N,N...]
-                                  [--seconds S] [--runs N] [--batch N] [--frames N]
+                                  [--workers N,N...] [--seconds S] [--runs N] [--batch N] [--frames N]
 
-    Frames per second of one worker through the switch, in memory.
+    Frames per second of one worker, or of several together, through the switch, in memory.
       --macs      addresses in the MAC table           (default 2,100,10000,100000,1000000)
       --policies  none, vlan, all                      (default none,vlan,all)
       --rules     filter rules at each port            (default 0; `all` has at least 1)
       --bytes     frame sizes with FCS, 64-1518        (default 64)
+      --workers   threads, each with a lane of the switch and a processor  (default 1)
       --seconds   length of a run                      (default 0.5)
       --runs      runs of each row; the median counts  (default 5)
       --batch     frames of a batch                    (default 256)
@@ -33,11 +35,15 @@ enum PipelineReport {
     own; no rule matches, so all are asked. `all`: access VLAN, the three security checks, MAC learning, one
     filter rule, every tenth port shaped both ways. A `raw` row is the same loop without a switch, and what
     the rows of the switch are compared with (VSPERF Scalability.Flows, without a device).
+    Several workers: each takes the frames of its share of the ports, to ports anywhere; after each batch the
+    lanes exchange notes, and hand frames for shaped ports of others over. What counts is what was delivered.
+    These rows are compared with one worker's, where that is asked for; the runs of both are taken in turns.
     """
 
   private static let metrics = [
     Metric("framesPerSecond", "forwarding", unit: "frames/s", places: 0),
     Metric("nanosecondsPerFrame", "cost", unit: "ns/frame", isLowerBetter: true, isDrawn: false),
+    Metric("lostPerMille", "lost", unit: "per mille", isLowerBetter: true, isDrawn: false),
   ]
 
   private static func measure(_ options: inout Options, _ progress: Progress) throws
@@ -49,6 +55,7 @@ enum PipelineReport {
     let rules = try options.numbers("--rules", default: [0], in: 0...10_000)
     let sizes = try options.numbers("--bytes", default: [64], in: 64...1_518)
     let seconds = try options.seconds("--seconds", default: 0.5)
+    let workers = try options.numbers("--workers", default: [1], in: 1...SwitchLimits.lanesMax)
     let runs = try options.number("--runs", default: 5, in: 1...1_000)
     let batchFrames = try options.number("--batch", default: 256, in: 1...4_096)
     let frames = try options.number("--frames", default: 0, in: 0...1_000_000_000)
@@ -70,13 +77,13 @@ enum PipelineReport {
       }
     }
     var section = ReportSection(
-      "pipeline", title: "One worker, in memory", metrics: metrics)
+      "pipeline", title: "The switch alone, in memory", metrics: metrics)
     section.method = help.split(separator: "\n").map(String.init)
     progress.begin(steps: scenarios.count)
     for scenario in scenarios {
       progress.step("pipeline \(name(scenario))")
       try measure(
-        scenario, batchFrames: batchFrames, seconds: seconds, runs: runs, into: &section)
+        scenario, workers, batchFrames: batchFrames, seconds: seconds, runs: runs, into: &section)
     }
     progress.end()
     if macs.count > 1 { section.charts = [chart(scenarios, section)] }
@@ -95,45 +102,64 @@ enum PipelineReport {
   private static func name(_ scenario: PipelineScenario) -> String {
     "\(scenario.macs) MACs, \(scenario.policies.rawValue), "
       + "\(scenario.effectiveRules) rules, \(scenario.frameBytes) B"
+      + (scenario.workers > 1 ? ", \(scenario.workers) workers" : "")
   }
 
-  private static func subject(_ scenario: PipelineScenario, isRaw: Bool) -> Subject {
-    Subject(
-      name(scenario) + (isRaw ? ", raw" : ""),
+  /// Several workers are compared with one, one with the loop without a switch.
+  private static func subject(_ scenario: PipelineScenario, isRaw: Bool, hasOne: Bool) -> Subject {
+    var one = scenario
+    one.workers = 1
+    let raw = ", raw"
+    let other =
+      scenario.workers > 1 && hasOne
+      ? name(one) + (isRaw ? raw : "") : isRaw ? nil : name(scenario) + raw
+    return Subject(
+      name(scenario) + (isRaw ? raw : ""),
       title: "\(scenario.policies.rawValue), \(scenario.effectiveRules) rules, "
-        + "\(scenario.frameBytes) B" + (isRaw ? ": no switch" : ""), group: "\(scenario.macs) MACs",
-      comparedWith: isRaw ? nil : name(scenario) + ", raw", isOurs: !isRaw,
+        + "\(scenario.frameBytes) B"
+        + (scenario.workers > 1 ? ", \(scenario.workers) workers" : "")
+        + (isRaw ? ": no switch" : ""), group: "\(scenario.macs) MACs",
+      comparedWith: other, isOurs: !isRaw,
       keys: [
         .init("kind", .string(isRaw ? "rawLimit" : "switch")), .init("macs", .int(scenario.macs)),
         .init("policies", .string(scenario.policies.rawValue)),
         .init("rules", .int(scenario.effectiveRules)),
-        .init("frameBytes", .int(scenario.frameBytes)), .init("workers", 1),
+        .init("frameBytes", .int(scenario.frameBytes)), .init("workers", .int(scenario.workers)),
       ])
   }
 
-  /// The row of the switch and that of the raw limit, their runs taken in turns.
+  /// For each number of workers the row of the switch and that of the raw limit, all runs taken in turns.
   private static func measure(
-    _ scenario: PipelineScenario, batchFrames: Int, seconds: Double, runs: Int,
+    _ base: PipelineScenario, _ workers: [Int], batchFrames: Int, seconds: Double, runs: Int,
     into section: inout ReportSection
   ) throws {
-    let network = subject(scenario, isRaw: false)
-    let raw = subject(scenario, isRaw: true)
-    section.add(network)
-    section.add(raw)
-    var benchmark = try PipelineBenchmark(scenario, batchFrames: batchFrames, seed: 1)
     let nanoseconds = UInt64(seconds * 1e9)
-    _ = try benchmark.run(nanoseconds: nanoseconds / 10)
+    let rigs = try workers.map { count in
+      var scenario = base
+      scenario.workers = count
+      return try PipelineRig(scenario, batchFrames: batchFrames)
+    }
+    let hasOne = workers.contains(1)
+    for rig in rigs {
+      section.add(subject(rig.scenario, isRaw: false, hasOne: hasOne))
+      section.add(subject(rig.scenario, isRaw: true, hasOne: hasOne))
+      _ = try rig.run(nanoseconds: nanoseconds / 10)
+    }
     for _ in 0..<runs {
-      record(try benchmark.run(nanoseconds: nanoseconds), of: network, &section)
-      record(benchmark.runRawLimit(nanoseconds: nanoseconds / 4), of: raw, &section)
+      for rig in rigs {
+        let own = name(rig.scenario)
+        record(try rig.run(nanoseconds: nanoseconds), of: own, &section)
+        record(try rig.runRawLimit(nanoseconds: nanoseconds / 4), of: own + ", raw", &section)
+      }
     }
   }
 
   private static func record(
-    _ run: PipelineRun, of subject: Subject, _ section: inout ReportSection
+    _ run: PipelineRun, of subject: String, _ section: inout ReportSection
   ) {
-    section.record(run.framesPerSecond, "framesPerSecond", of: subject.name)
-    section.record(1e9 / run.framesPerSecond, "nanosecondsPerFrame", of: subject.name)
+    section.record(run.framesPerSecond, "framesPerSecond", of: subject)
+    section.record(1e9 / run.framesPerSecond, "nanosecondsPerFrame", of: subject)
+    section.record(run.lostPerMille, "lostPerMille", of: subject)
   }
 
   /// Frames per second over the size of the MAC table, a line for each set of policies.

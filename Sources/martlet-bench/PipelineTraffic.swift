@@ -20,6 +20,8 @@ struct PipelineTraffic: ~Copyable {
   let macCount: Int
   let portCount: Int
   let frameBytes: Int
+  /// Frames of a round: all, or those of a lane.
+  private let frameCount: Int
   /// A line for each frame of a round.
   private let heads: [UInt8]
   private let ingress: FixedArray<PortIndex>
@@ -27,25 +29,31 @@ struct PipelineTraffic: ~Copyable {
   private let payload: [UInt8]
   private var next = 0
 
-  /// Address i is at VM port `i % portCount`. `frameBytes` is without FCS.
-  init(macCount: Int, portCount: Int, frameBytes: Int = shortestFrameBytes, seed: UInt64) {
+  /// Address i is at VM port `i % portCount`. `frameBytes` is without FCS. A lane sends what comes in by its
+  /// share of the ports.
+  init(
+    macCount: Int, portCount: Int, frameBytes: Int = shortestFrameBytes, seed: UInt64,
+    lane: Int = 0, lanes: Int = 1
+  ) {
     self.macCount = macCount
     self.portCount = portCount
     self.frameBytes = frameBytes
     var random = SeededRandom(seed: seed)
     let order = (0..<macCount).shuffled(using: &random)
-    var heads = [UInt8](repeating: 0, count: macCount * Self.headBytes)
+    let turns = (0..<macCount).filter { order[$0] % portCount % lanes == lane }
+    frameCount = turns.count
+    var heads = [UInt8](repeating: 0, count: turns.count * Self.headBytes)
     heads.withMutableRawSpan { bytes in
-      for turn in 0..<macCount {
+      for (place, turn) in turns.enumerated() {
         let source = order[turn]
         var destination = order[(turn + macCount / 2) % macCount]
         if destination % portCount == source % portCount { destination = (source + 1) % macCount }
-        var head = bytes.part(turn * Self.headBytes..<(turn + 1) * Self.headBytes)
+        var head = bytes.part(place * Self.headBytes..<(place + 1) * Self.headBytes)
         Self.write(source, destination, frameBytes, into: &head)
       }
     }
     self.heads = heads
-    ingress = FixedArray(count: macCount) { PortIndex(order[$0] % portCount) }
+    ingress = FixedArray(count: turns.count) { PortIndex(order[turns[$0]] % portCount) }
     payload = [UInt8](repeating: 0x5A, count: frameBytes)
   }
 
@@ -85,8 +93,8 @@ struct PipelineTraffic: ~Copyable {
       let shortBytes = min(frameBytes, Self.headBytes)
       var next = start
       for _ in 0..<batch.capacity {
-        precondition(UInt(bitPattern: next) < UInt(bitPattern: macCount), "no such frame")
-        // SAFETY: there are `macCount` lines, this is one of them, and the span does not leave the loop.
+        precondition(UInt(bitPattern: next) < UInt(bitPattern: frameCount), "no such frame")
+        // SAFETY: there are `frameCount` lines, this is one of them, and the span does not leave the loop.
         let head = unsafe RawSpan(
           _unsafeStart: heads.baseAddress! + next &* Self.headBytes, byteCount: shortBytes)
         if isShort {
@@ -94,7 +102,7 @@ struct PipelineTraffic: ~Copyable {
         } else {
           appendLong(head, ingress[next], to: &batch)
         }
-        next = next &+ 1 == macCount ? 0 : next &+ 1
+        next = next &+ 1 == frameCount ? 0 : next &+ 1
       }
       return next
     }

@@ -41,6 +41,11 @@ int clinux_pipe(int ends[2]);
 // --- pthread_setname_np(3): names the calling thread; a name over 15 bytes is not set.
 void clinux_name_thread(const char *name);
 
+// --- sched_setaffinity(2): the processors of the calling thread.
+// 1 when it may run on a processor, 0 when not.
+int clinux_may_run_on(int processor);
+int clinux_run_on(int processor);
+
 // --- signalfd(2): blocks the signals in the calling thread and returns a descriptor of them.
 int clinux_signal_descriptor(const int *signals, int count);
 // The number of a waiting signal; -1 with EAGAIN when there is none.

@@ -11,6 +11,16 @@ public import FrameMemory
 internal import Tables
 public import Wire
 
+/// Which lane a port belongs to.
+public enum LaneHome {
+  /// Ports one after the other, and every n-th of them, are spread evenly: the fractions of multiples of the
+  /// golden ratio are (Knuth, The Art of Computer Programming 3, 6.4).
+  public static func lane(of port: PortIndex, lanes: Int) -> Int {
+    let fraction = UInt32(truncatingIfNeeded: port.index) &* 0x9E37_79B9
+    return (Int(fraction >> 16) * lanes) >> 16
+  }
+}
+
 /// A frame on its way to another lane.
 public struct LaneHandover: Sendable, BitwiseCopyable {
   /// Which frame of the batch.
@@ -45,8 +55,8 @@ extension Switch {
     return lanes.handovers[index]
   }
 
-  /// The lane that delivers to a port with an egress shape.
-  public func homeLane(of port: PortIndex) -> Int { port.index % lanes.count }
+  /// The lane that delivers to a port with an egress shape, and that takes its frames.
+  public func homeLane(of port: PortIndex) -> Int { LaneHome.lane(of: port, lanes: lanes.count) }
 
   /// The handed frames were taken, all but those that `refuseHandover` was called for.
   public mutating func removeHandovers() { lanes.handoverCount = 0 }

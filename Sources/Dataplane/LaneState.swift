@@ -109,7 +109,9 @@ struct LaneState: ~Copyable, Sendable {
 
   /// The lane that decides about a port, whichever takes its frames.
   @inline(__always)
-  func isHome(of port: UInt16) -> Bool { count == 1 || Int(port) % count == Int(number) }
+  func isHome(of port: UInt16) -> Bool {
+    count == 1 || LaneHome.lane(of: PortIndex(rawValue: port), lanes: count) == Int(number)
+  }
 
   /// A stamp later than all that this lane knows.
   mutating func nextStamp(_ now: MonotonicTime) -> UInt64 {

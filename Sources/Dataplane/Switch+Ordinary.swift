@@ -117,7 +117,8 @@ extension Switch {
       case .learned:
         learned = macs.place(
           of: sourceKey, port: frame.ingress.rawValue, nowSeconds: context.seconds)
-        if learned == -1 { return .other }
+        // The other lanes have to hear that it is still there.
+        if learned == -1 || learned >= 0 && lanes.hasOthers { return .other }
       }
     }
     let out = PortIndex(rawValue: port)

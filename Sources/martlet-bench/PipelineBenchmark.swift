@@ -19,7 +19,9 @@ internal import Wire
 struct PipelineRun {
   var frames = 0
   var nanoseconds: UInt64 = 0
-  /// Frames that a lane had no room for.
+  /// Of the threads; differs from their number times the above where others had the processors.
+  var processorNanoseconds: UInt64 = 0
+  /// Frames for which the ring to another lane had no room, or the shaper behind it.
   var lostPerMille = 0.0
 
   var framesPerSecond: Double { Double(frames) * 1e9 / Double(max(1, nanoseconds)) }
@@ -169,6 +171,7 @@ struct PipelineBenchmark: ~Copyable {
   mutating func run(nanoseconds: UInt64) throws -> PipelineRun {
     let before = network.conservation
     var run = PipelineRun()
+    let startOfThread = MonotonicClock.threadNanoseconds()
     let start = MonotonicClock.now()
     let end = start.advanced(byNanoseconds: nanoseconds)
     var now = start
@@ -177,6 +180,7 @@ struct PipelineBenchmark: ~Copyable {
       now = MonotonicClock.now()
     }
     run.nanoseconds = now.nanoseconds(since: start)
+    run.processorNanoseconds = MonotonicClock.threadNanoseconds() - startOfThread
     let after = network.conservation
     guard after.holds, after.delivered - before.delivered == UInt64(run.frames) else {
       throw Failure(
@@ -196,6 +200,7 @@ struct PipelineBenchmark: ~Copyable {
     _ deliveries: inout DeliveryList, nanoseconds: UInt64
   ) -> PipelineRun {
     var run = PipelineRun()
+    let startOfThread = MonotonicClock.threadNanoseconds()
     let start = MonotonicClock.now()
     let end = start.advanced(byNanoseconds: nanoseconds)
     var now = start
@@ -210,6 +215,7 @@ struct PipelineBenchmark: ~Copyable {
       now = MonotonicClock.now()
     }
     run.nanoseconds = now.nanoseconds(since: start)
+    run.processorNanoseconds = MonotonicClock.threadNanoseconds() - startOfThread
     return run
   }
 

@@ -1,9 +1,10 @@
 // The pipeline with several workers: a lane of the switch each, on a processor of its own.
 //
-// Each lane takes the frames of its share of the ports (port number modulo lanes), to destinations anywhere, so
-// that half of the frames of two lanes go to a port whose frames the other one takes. After each batch it does
-// what a worker does: hands frames over to lanes that shape their port, exchanges notes, and takes over what
-// others have handed to it. What counts is what was delivered, all lanes together.
+// Each lane takes the frames of the ports that are at home in it, to destinations anywhere, so that half of the
+// frames of two lanes go to a port of the other. After each batch it does what a worker does: hands frames over
+// to lanes that shape their port, exchanges notes, takes over what others have handed to it, and asks every
+// 20 us what time has made due. What counts is what was delivered, all lanes together. One worker that is
+// compared with several is a lane, too, in the same loop.
 //
 // The raw limit is the loop without a switch in as many threads: what the memory of the machine allows.
 
@@ -25,6 +26,9 @@ struct PipelineLane: ~Copyable {
   /// Frames of other lanes.
   private var handed: FrameBatch
   private var handedDeliveries: DeliveryList
+  private var lastTick = MonotonicTime.zero
+  /// As the agent's worker does while it does not sleep.
+  private static let tickNanoseconds: UInt64 = 20_000
 
   init(
     _ scenario: PipelineScenario, lane: Int, rings: LaneRings, batchFrames: Int, seed: UInt64,
@@ -56,12 +60,15 @@ struct PipelineLane: ~Copyable {
     batch.removeAll()
     _ = rings.exchange(with: &network, now: now)
     takeOver(now: now)
+    guard now.nanoseconds(since: lastTick) >= Self.tickNanoseconds else { return }
+    lastTick = now
     release(now: now)
   }
 
   /// What a shaper has held back, as another lane was not there for a while and then had much to hand over.
   private mutating func release(now: MonotonicTime) {
-    var isMore = network.tick(now: now) <= now
+    _ = network.tick(now: now)
+    var isMore = true
     while isMore {
       isMore = network.produce(into: &handed, &handedDeliveries, now: now)
       _ = rings.handOver(from: &network, handed)
@@ -82,6 +89,7 @@ struct PipelineLane: ~Copyable {
   /// Switches batches for about `nanoseconds`.
   mutating func run(nanoseconds: UInt64) -> PipelineRun {
     let before = network.conservation
+    let startOfThread = MonotonicClock.threadNanoseconds()
     let start = MonotonicClock.now()
     let end = start.advanced(byNanoseconds: nanoseconds)
     var now = start
@@ -93,6 +101,7 @@ struct PipelineLane: ~Copyable {
     var run = PipelineRun()
     run.frames = Int(after.delivered - before.delivered)
     run.nanoseconds = now.nanoseconds(since: start)
+    run.processorNanoseconds = MonotonicClock.threadNanoseconds() - startOfThread
     run.lostPerMille =
       Double(after.dropped - before.dropped) * 1_000
       / Double(max(1, after.received - before.received))
@@ -176,6 +185,8 @@ final class PipelineLanes {
     var sum = PipelineRun(nanoseconds: 1_000_000_000)
     for worker in workers {
       sum.frames += Int(worker.run.framesPerSecond)
+      sum.processorNanoseconds +=
+        worker.run.processorNanoseconds * 1_000_000_000 / max(1, worker.run.nanoseconds)
       sum.lostPerMille += worker.run.lostPerMille / Double(workers.count)
     }
     return sum

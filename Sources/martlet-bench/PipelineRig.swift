@@ -1,4 +1,6 @@
 // A switch to be measured in turns with others, with one worker or with several.
+//
+// One worker alone is measured without anything that only lanes need; beside several, as a lane.
 
 internal import Base
 
@@ -7,9 +9,9 @@ final class PipelineRig {
   private var one: PipelineBenchmark?
   private let several: PipelineLanes?
 
-  init(_ scenario: PipelineScenario, batchFrames: Int) throws {
+  init(_ scenario: PipelineScenario, batchFrames: Int, asLanes: Bool) throws {
     self.scenario = scenario
-    if scenario.workers == 1 {
+    if !asLanes {
       one = try PipelineBenchmark(scenario, batchFrames: batchFrames, seed: 1)
       several = nil
     } else {

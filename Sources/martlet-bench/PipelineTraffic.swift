@@ -8,6 +8,7 @@
 // `infinite_rx`. Frames of a million addresses do not fit into a cache, and that is part of the measure.
 
 internal import Base
+internal import Dataplane
 internal import FrameMemory
 internal import Wire
 
@@ -40,7 +41,9 @@ struct PipelineTraffic: ~Copyable {
     self.frameBytes = frameBytes
     var random = SeededRandom(seed: seed)
     let order = (0..<macCount).shuffled(using: &random)
-    let turns = (0..<macCount).filter { order[$0] % portCount % lanes == lane }
+    let turns = (0..<macCount).filter {
+      LaneHome.lane(of: PortIndex(order[$0] % portCount), lanes: lanes) == lane
+    }
     frameCount = turns.count
     var heads = [UInt8](repeating: 0, count: turns.count * Self.headBytes)
     heads.withMutableRawSpan { bytes in

@@ -46,6 +46,17 @@ extension LaneNetworks {
 }
 
 @Suite struct LaneTests {
+  @Test(arguments: [1, 2, 3, 16]) func portsAreSpreadOverTheLanes(count: Int) {
+    for step in 1...10 {
+      var ports = [Int](repeating: 0, count: count)
+      for port in stride(from: 0, to: 1_024, by: step) {
+        ports[LaneHome.lane(of: PortIndex(port), lanes: count)] += 1
+      }
+      let mean = 1_024 / step / count
+      #expect(ports.allSatisfy { abs($0 - mean) <= mean / 4 + 3 }, "every \(step)th: \(ports)")
+    }
+  }
+
   @Test func anAddressThatOneLaneLearnsTheOthersKnow() {
     let net = lanes([learner(), learner(), learner()], count: 3)
     _ = net.send(frame(from: stranger, to: mac(3)), at: 2, by: 0)

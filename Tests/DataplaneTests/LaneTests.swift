@@ -273,16 +273,16 @@ extension LaneNetworks {
       [vm(vlan: 7), vm(vlan: 7), vm(vlan: 7) { $0.egressShape = 1 }], shapes: [shape])
     let lane = net.lanes[1]
     let one = frame(from: mac(3), to: mac(4), payloadBytes: 1_000)
-    for _ in 0..<2_000 {
+    for _ in 0..<4_000 {
       lane.batch.removeAll()
       lane.deliveries.removeAll()
       lane.batch.append(copying: one.rawSpan, ingress: PortIndex(3))
       _ = lane.network.process(lane.batch, from: 0, into: &lane.deliveries, now: lane.now)
       _ = net.rings[1].handOver(from: &lane.network, lane.batch)
     }
-    // 5 parts each of 4,096.
-    #expect(lane.drops(.queueFull, at: 4) == 2_000 - 819 && lane.sums.holds)
-    #expect(lane.sums.handedOver == 819)
+    // 16 lines each of 32,768.
+    #expect(lane.drops(.queueFull, at: 4) == 4_000 - 2_048 && lane.sums.holds)
+    #expect(lane.sums.handedOver == 2_048)
   }
 
   @Test func oneLaneBalancesTheLoadOfAll() {

@@ -84,6 +84,16 @@ public struct OffloadCounters: Equatable, Sendable, BitwiseCopyable {
   public var checksumDone: UInt64 = 0
 
   public init() {}
+
+  /// Adds what a sender of the same port has counted.
+  public mutating func add(_ other: OffloadCounters) {
+    segmentationReceived &+= other.segmentationReceived
+    segmentationPassed &+= other.segmentationPassed
+    segmentationDone &+= other.segmentationDone
+    segmentsMade &+= other.segmentsMade
+    checksumPassed &+= other.checksumPassed
+    checksumDone &+= other.checksumDone
+  }
 }
 
 extension OffloadSet {
@@ -132,9 +142,16 @@ public protocol Attachment: AnyObject {
   /// Called before the worker sleeps; while it polls, an attachment may save the other side the wake-ups.
   /// - Returns: false when frames wait already.
   func prepareToSleep() -> Bool
+
+  /// Another attachment to send by, from another worker and at the same time; nil where only one can send.
+  ///
+  /// Only `transmit` of it is called, and it closes before this one. A flow's frames go by one of them, so
+  /// that they stay in order.
+  func makeSender() -> (any Attachment)?
 }
 
 extension Attachment {
   public func release(_ batch: borrowing FrameBatch) {}
   public func prepareToSleep() -> Bool { true }
+  public func makeSender() -> (any Attachment)? { nil }
 }

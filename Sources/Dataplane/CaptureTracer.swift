@@ -285,7 +285,7 @@ extension Switch {
     capture.complete(batch)
   }
 
-  private mutating func prepare(_ capture: inout CaptureTracer, start: Int) {
+  mutating func prepare(_ capture: inout CaptureTracer, start: Int) {
     capture.start(at: start)
     guard capture.generation != flowGeneration else { return }
     capture.generation = flowGeneration

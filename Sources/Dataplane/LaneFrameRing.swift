@@ -82,16 +82,18 @@ struct LaneFrameReader: Sendable {
 
   /// Appends the frames that wait to a batch, and calls `taken` after each; false when some are left.
   func take(
-    into batch: inout FrameBatch, while hasRoom: () -> Bool,
+    into batch: inout FrameBatch, while canTake: (LaneHandover) -> Bool,
     _ taken: (LaneHandover, borrowing FrameBatch) -> Void
   ) -> Bool {
     let count = heads.count
     var frame = 0
     var line = 0
-    while frame < count, !batch.isFull, hasRoom() {
+    while frame < count, !batch.isFull {
       let head = heads.peek(frame)
+      guard canTake(head.handover) else { break }
       let index = batch.appendZeroed(byteCount: Int(head.frameBytes), ingress: head.ingress)
       batch[index].offload = head.offload
+      batch[index].tag = head.handover.tag
       var bytes = batch.mutableBytes(of: index)
       for part in 0..<head.lineCount {
         lines.peek(line &+ part).copy(to: &bytes, at: part &* LaneFrameLine.byteCount)

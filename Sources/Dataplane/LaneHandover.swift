@@ -1,10 +1,13 @@
-// Frames for a port whose egress is shaped, taken by another lane than the port's home lane.
+// Frames for a port that only its home lane can serve: its egress is shaped, or its attachment has one sender.
 //
 // A token bucket and its queue are one lane's. So the home lane of the port delivers, and any other lane hands
 // the frame over: it is noted here with what the earlier stages have added, copied into a ring before the
 // batch is emptied (LaneRings), and goes on in the home lane in front of the shaper. All other egress is done
 // by the lane that took the frame, and so is ingress shaping: frames of a port with an ingress shape must
-// come in by one lane.
+// come in by its home lane, as all do in the agent.
+//
+// A frame meets the plan that it was judged by: the home lane waits with it for control calls that the other
+// has seen, and drops it where one has since given the port, its VLAN or its attachment to somebody else.
 
 public import Base
 public import FrameMemory
@@ -31,9 +34,12 @@ public struct LaneHandover: Sendable, BitwiseCopyable {
   public var tag: VLANTag
   /// The data plane's own: kept, not read.
   public var note: UInt64
+  /// How many control calls the lane had seen that hands over.
+  public var epoch: UInt32
 
-  public init(frame: UInt16, port: PortIndex, tag: VLANTag, note: UInt64) {
+  public init(frame: UInt16, port: PortIndex, tag: VLANTag, note: UInt64, epoch: UInt32) {
     self.frame = frame
+    self.epoch = epoch
     self.port = port
     self.tag = tag
     self.note = note
@@ -41,7 +47,7 @@ public struct LaneHandover: Sendable, BitwiseCopyable {
 
   /// What an empty slot holds.
   public static var none: LaneHandover {
-    LaneHandover(frame: 0, port: .none, tag: .none, note: 0)
+    LaneHandover(frame: 0, port: .none, tag: .none, note: 0, epoch: 0)
   }
 }
 
@@ -68,6 +74,15 @@ extension Switch {
     drop(.queueFull, at: handover(index).port, .egress, &tracer)
   }
 
+  /// Says that the attachment of a port can only be sent to by its home lane. For every lane alike.
+  public mutating func setSending(_ port: PortIndex, atHomeOnly isAtHomeOnly: Bool) {
+    states[port.index].isAway = isAtHomeOnly && !lanes.isHome(of: port.rawValue)
+    settleLine(port)
+  }
+
+  /// Whether a frame can be taken over now: not before this lane has seen what the other had seen.
+  public func canTakeOver(_ handover: LaneHandover) -> Bool { handover.epoch <= lanes.epoch }
+
   /// Notes a frame for the home lane of a port.
   @inline(never)
   mutating func handOver(
@@ -78,7 +93,8 @@ extension Switch {
       return drop(.queueFull, at: port, .egress, &tracer)
     }
     lanes.handovers[lanes.handoverCount] = LaneHandover(
-      frame: header.index, port: port, tag: header.tag, note: header.note)
+      frame: header.index, port: port, tag: header.tag, note: header.note,
+      epoch: lanes.epoch)
     lanes.handoverCount += 1
     sums.handedOver &+= 1
   }
@@ -107,10 +123,13 @@ extension Switch {
     header.tag = handover.tag
     header.vlan = plan.lookupVLAN(of: handover.tag.vlan)
     header.note = handover.note
+    tracer.record(
+      .released(index: index, port: port, direction: .egress, rewrite: header.rewrite))
     // What may have changed on the way.
-    guard portPlan(port).kind != .absent else {
-      return drop(.portDown, at: port, .egress, &tracer)
-    }
+    let cleared = lanes.ports[port.index]
+    guard portPlan(port).kind != .absent,
+      handover.epoch >= max(cleared.attachment, cleared.policy)
+    else { return drop(.portDown, at: port, .egress, &tracer) }
     if let reason = egressReason(&header, port) {
       return drop(reason, at: port, .egress, &tracer)
     }

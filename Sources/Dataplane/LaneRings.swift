@@ -1,9 +1,9 @@
 // The rings between the lanes of a switch, and what a worker does with them after each batch.
 //
 //   process / produce          may note things, and hand frames over
-//   rings.handOver(from:)      before the batch is emptied: frames for shaped ports of other lanes
+//   rings.handOver(from:)      before the batch is emptied: frames for ports that another lane serves
 //   rings.exchange(with:)      notes in, notes out
-//   rings.takeOver(into:)      frames of other lanes for this one's shaped ports, in a batch of their own
+//   rings.takeOver(into:)      frames of other lanes for ports that this one serves, in a batch of their own
 //
 // Notes leave the lane when every other lane has room for them, so that what is lost is lost in one place.
 // A frame that finds no room is dropped: queueFull.
@@ -121,22 +121,34 @@ public struct LaneRings: Sendable {
 
   // MARK: - Frames
 
-  /// Sends the frames of a batch that are for shaped ports of other lanes. Call it before the batch is
-  /// emptied. Returns whether there were any.
-  public func handOver(from network: inout Switch, _ batch: borrowing FrameBatch) -> Bool {
+  /// Sends the frames of a batch that are for ports of other lanes. Call it before the batch is emptied.
+  ///
+  /// - Returns: the lanes that were given some, as bits.
+  public func handOver(from network: inout Switch, _ batch: borrowing FrameBatch) -> UInt32 {
     let count = network.handoverCount
-    guard count > 0 else { return false }
+    guard count > 0 else { return 0 }
+    var given: UInt32 = 0
     for (lane, outlet) in out.enumerated() {
       guard let frames = outlet?.frames else { continue }
       for index in 0..<count {
         let handover = network.handover(index)
         guard network.homeLane(of: handover.port) == lane else { continue }
-        if !frames.put(handover, batch) { network.refuseHandover(index) }
+        if frames.put(handover, batch) {
+          given |= 1 << UInt32(lane)
+        } else {
+          network.refuseHandover(index)
+        }
       }
       frames.publish()
     }
     network.removeHandovers()
-    return true
+    return given
+  }
+
+  /// Whether other lanes have frames for this one.
+  public var hasFrames: Bool {
+    for case .some(let inlet) in into where !inlet.frames.isEmpty { return true }
+    return false
   }
 
   /// Appends frames that other lanes have handed over to an empty batch, and takes them to their ports.
@@ -146,11 +158,30 @@ public struct LaneRings: Sendable {
     into batch: inout FrameBatch, _ deliveries: inout DeliveryList, _ network: inout Switch,
     now: MonotonicTime
   ) -> Bool {
+    var tracer = NullTracer()
+    return takeOver(into: &batch, &deliveries, &network, now: now, tracer: &tracer)
+  }
+
+  /// The same; `capture` then has the entries of the frames that were taken.
+  public func takeOver(
+    into batch: inout FrameBatch, _ deliveries: inout DeliveryList, _ network: inout Switch,
+    now: MonotonicTime, capture: inout CaptureTracer
+  ) -> Bool {
+    network.prepare(&capture, start: 0)
+    let isMore = takeOver(into: &batch, &deliveries, &network, now: now, tracer: &capture)
+    capture.complete(batch)
+    return isMore
+  }
+
+  private func takeOver(
+    into batch: inout FrameBatch, _ deliveries: inout DeliveryList, _ network: inout Switch,
+    now: MonotonicTime, tracer: inout some Tracer
+  ) -> Bool {
     var isMore = false
-    for case .some(let pair) in into where !pair.frames.isEmpty {
-      let isAll = pair.frames.take(
-        into: &batch, while: { deliveries.freeCapacity > 0 },
-        { network.takeOver($0, in: $1, into: &deliveries, now: now) })
+    for case .some(let inlet) in into where !inlet.frames.isEmpty {
+      let isAll = inlet.frames.take(
+        into: &batch, while: { network.canTakeOver($0) && deliveries.freeCapacity > 0 },
+        { network.takeOver($0, in: $1, into: &deliveries, now: now, tracer: &tracer) })
       isMore = isMore || !isAll
     }
     return isMore

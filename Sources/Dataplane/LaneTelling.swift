@@ -66,6 +66,9 @@ extension Switch {
     !lanes.hasOthers || lanes.isHome(of: port) || limits.laneRefreshSeconds <= 1
   }
 
+  /// Whether notes wait that the others had no room for.
+  public var hasLaneNotes: Bool { lanes.noteCount > 0 || lanes.messageCount > 0 }
+
   mutating func tell(_ fact: LaneNote.Fact, at port: PortIndex) {
     if lanes.hasOthers { lanes.append(fact, at: port, latest) }
   }

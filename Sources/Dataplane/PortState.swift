@@ -22,7 +22,9 @@ struct PortState: Sendable, BitwiseCopyable {
   var hasUnknownGroups = true
   /// Frames may leave by the port, as far as its state says.
   @inline(__always)
-  var isOpen: Bool { isAttached && !isReceiveDisabled }
+  var isOpen: Bool { isAttached && !isReceiveDisabled && !isAway }
+  /// Only another lane can send by the port.
+  var isAway = false
 
   /// The uplink depends on the frame, not on the port alone.
   var hasTeamPerFrame = false

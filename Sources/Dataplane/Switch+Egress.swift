@@ -26,7 +26,7 @@ extension Switch {
     if let reason = egressReason(&header, port) {
       return drop(reason, at: port, .egress, &tracer)
     }
-    if plan.ports[port.index].hasEgressStages {
+    if plan.ports[port.index].hasEgressStages || states[port.index].isAway {
       return deliverThroughStages(&header, to: port, batch, &deliveries, &tracer)
     }
     hand(&header, to: port, &deliveries, &tracer)

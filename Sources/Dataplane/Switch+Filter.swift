@@ -103,7 +103,9 @@ extension Switch {
     {
       return drop(.egressFilter, at: port, .egress, &tracer)
     }
-    if egress.egressShape != 0, !lanes.isHome(of: port.rawValue) {
+    if states[port.index].isAway
+      || egress.egressShape != 0 && !lanes.isHome(of: port.rawValue)
+    {
       return handOver(&header, to: port, batch, &tracer)
     }
     if egress.egressShape != 0,

@@ -18,6 +18,18 @@ extension Switch {
   /// multicast groups.
   public mutating func setAttached(_ port: PortIndex, _ isAttached: Bool, now: MonotonicTime) {
     lanes.countControlCall()
+    changeAttached(port, isAttached, now: now)
+  }
+
+  /// The same for an attachment whose first frame is faster than the word that it is there. The word follows,
+  /// to this lane, too.
+  public mutating func setAttachedEarly(_ port: PortIndex, now: MonotonicTime) {
+    changeAttached(port, true, now: now)
+  }
+
+  private mutating func changeAttached(
+    _ port: PortIndex, _ isAttached: Bool, now: MonotonicTime
+  ) {
     guard states[port.index].isAttached != isAttached else { return }
     states[port.index].isAttached = isAttached
     lanes.clearedAttachment(of: port)

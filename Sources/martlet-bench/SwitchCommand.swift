@@ -11,6 +11,7 @@ internal import Netlink
 enum SwitchCommand {
   static let help = """
     usage: martlet-bench switch --tap NS:DEV... --port NS:DEV... [--poll MODE] [--attach KIND]
+                                [--workers N]
 
     Runs one standard switch with one port group until SIGTERM, SIGINT, or until standard input hangs up
     if it is a pipe. Every port learns, may send from any address, and gets frames to unknown ones: a
@@ -18,6 +19,7 @@ enum SwitchCommand {
       --tap       makes this TAP in the namespace of that name; whoever uses it sets it up
       --port      attaches to this device (one end of a veth pair) as to a VM's, and sets it up
       --poll      adaptive (default), sleep or busy: what the worker does when no frame waits
+      --workers   threads that share the frames (default 1)
       --attach    how ports are attached: packet (default), xdp, xdp-generic
     """
 
@@ -50,6 +52,7 @@ enum SwitchCommand {
     guard let poll = PollMode(rawValue: word) else {
       throw WrongUsage(text: "--poll: `\(word)` is not one of adaptive, sleep, busy")
     }
+    let workers = try options.number("--workers", default: 1, in: 1...AgentOptions.workersMax)
     let kind = try options.text("--attach") ?? "packet"
     try options.end()
     guard !places.isEmpty else {
@@ -57,7 +60,8 @@ enum SwitchCommand {
     }
     let ending = try Ending()
     let opener = try PortOpener(kind)
-    let network = try BareSwitch(try places.map { try attachment($0, opener) }, poll: poll)
+    let network = try BareSwitch(
+      try places.map { try attachment($0, opener) }, poll: poll, workers: workers)
     print("ready")
     fflush(nil)
     ending.wait()

@@ -28,6 +28,10 @@ enum HostCommands {
       .init(
         name: "poll", value: "MODE",
         summary: "how its worker waits for frames: adaptive, sleep or busy (adaptive)"),
+      .init(
+        name: "workers", value: "N",
+        summary: "threads that share the frames, 1-\(AgentOptions.workersMax), or auto: "
+          + "one for each processor (1)"),
     ],
     examples: [
       .init(
@@ -36,6 +40,9 @@ enum HostCommands {
       .init(
         line: "martlet host run --config quickstart.yaml --host host1 --poll sleep",
         effect: "the least processor time, and up to 25 us more for each lone frame"),
+      .init(
+        line: "martlet host run --config quickstart.yaml --host host1 --workers auto",
+        effect: "all processors move frames: each port belongs to one of them"),
     ],
     run: { invocation in
       try HostAgent(try options(invocation)).run()
@@ -58,7 +65,19 @@ enum HostCommands {
       }
       options.poll = mode
     }
+    if let word = invocation.options["workers"] { options.workers = try workerCount(word) }
     return options
+  }
+
+  private static func workerCount(_ word: String) throws(UsageError) -> Int {
+    if word == "auto" { return AgentOptions.workersForProcessors }
+    guard let count = Int(word), (1...AgentOptions.workersMax).contains(count) else {
+      throw UsageError(
+        "cannot take --workers \(word)",
+        why: "it is neither auto nor a number from 1 to \(AgentOptions.workersMax)",
+        remedy: "for example: --workers 2")
+    }
+    return count
   }
 
   private static let keep = Command(

@@ -175,6 +175,7 @@ enum InspectCommands {
       Column("VERSION") { $0.version },
       Column("MESSAGE") { $0.message },
       Column("POLL") { $0.poll },
+      Column(number: "WORKERS") { $0.workers.map { UInt64(max(0, $0)) } },
     ],
     keyWords: "the name of a host", keys: { [$0.name] }, hosts: { [$0.name] },
     listExample: .init(line: "martlet host list", effect: "every host and its agent"),

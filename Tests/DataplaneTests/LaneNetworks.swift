@@ -119,7 +119,7 @@ final class LaneNetworks {
   private func handOver(from lane: Int) -> LaneOutput {
     let net = lanes[lane]
     var output: LaneOutput = [:]
-    guard rings[lane].handOver(from: &net.network, net.batch) else { return output }
+    guard rings[lane].handOver(from: &net.network, net.batch) != 0 else { return output }
     for other in lanes.indices where other != lane {
       let to = lanes[other]
       to.batch.removeAll()

@@ -21,6 +21,8 @@ private final class RandomLanes {
   let both: LaneNetworks
   /// Which lane takes the frames of a port: not always its home lane.
   private let takers: [Int]
+  /// Ports that only their home lane can send by.
+  private var homeOnly: [Bool] = []
   private(set) var event = ""
   var problems: [String] = []
   private(set) var deliveries = 0
@@ -39,6 +41,7 @@ private final class RandomLanes {
     var takers: [Int] = []
     for _ in 0...Self.portCount { takers.append(random.number(below: laneCount)) }
     self.takers = takers
+    homeOnly = (0..<Self.portCount).map { _ in random.chance(30) }
     model.ports = (0..<Self.portCount).map { random.port($0) }
     model.teams = (0..<3).map { _ in random.team() }
     model.privateVLANs = random.privateVLANs()
@@ -178,6 +181,7 @@ private final class RandomLanes {
     event = "port \(port) attached: \(isAttached)"
     model.ports[port].isAttached = isAttached
     both.each { $0.setAttached(port, isAttached) }
+    settleSending()
   }
 
   private func pass(_ ticks: Int) {
@@ -199,6 +203,13 @@ private final class RandomLanes {
   private func apply() {
     let model = model
     both.each { $0.apply(model) }
+    settleSending()
+  }
+
+  private func settleSending() {
+    for port in 0..<Self.portCount {
+      both.each { $0.network.setSending(PortIndex(port), atHomeOnly: homeOnly[port]) }
+    }
   }
 
   // MARK: - Out of step

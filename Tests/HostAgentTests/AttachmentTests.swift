@@ -12,12 +12,12 @@ import Wire
 import XDP
 
 /// Whether the kernel has sockets of this family (CONFIG_XDP_SOCKETS).
-private let hasXDPSockets: Bool = {
+let hasXDPSockets: Bool = {
   let descriptor = socket(AF_XDP, Int32(SOCK_RAW.rawValue), 0)
   if descriptor >= 0 { close(descriptor) }
   return descriptor >= 0
 }()
-private let needsXDPSockets: Comment = "needs a kernel with AF_XDP sockets (CONFIG_XDP_SOCKETS)"
+let needsXDPSockets: Comment = "needs a kernel with AF_XDP sockets (CONFIG_XDP_SOCKETS)"
 
 /// `host1` with this `attachment`, `host2` with a packet socket.
 private func network(_ attachment: String, mtu: Int = 1500) -> String {
@@ -26,7 +26,7 @@ private func network(_ attachment: String, mtu: Int = 1500) -> String {
 }
 
 extension Rig {
-  fileprivate func uplink(_ host: String) throws -> UplinkStatus {
+  func uplink(_ host: String) throws -> UplinkStatus {
     try #require(try uplinks(host).first)
   }
 

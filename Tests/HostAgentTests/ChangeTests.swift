@@ -10,8 +10,9 @@ import Testing
 import Wire
 
 extension AgentTests {
-  @Test func aChangeThatDoesNotConcernAStreamLosesNothing() throws {
-    try withRig(twoHosts()) { rig in
+  @Test(arguments: [1, 2])
+  func aChangeThatDoesNotConcernAStreamLosesNothing(workers: Int) throws {
+    try withRig(twoHosts(), workers: workers) { rig in
       #expect(eventually { rig.reaches("web1", "10.0.10.3") })
       let group =
         "      - { name: other, vlan: 30, policy: { security: { forgedTransmits: true } } }"

@@ -12,8 +12,9 @@ import Testing
 import Wire
 
 extension AgentTests {
-  @Test func failoverMovesEveryAddressAndAnnouncesFiveTimes() throws {
-    try withRig(teaming()) { rig in
+  @Test(arguments: [1, 2])
+  func failoverMovesEveryAddressAndAnnouncesFiveTimes(workers: Int) throws {
+    try withRig(teaming(), workers: workers) { rig in
       #expect(eventually { rig.reaches("app1", "10.0.10.2") })
       #expect(eventually { rig.reaches("app1", "fd00:10::2") })
       #expect(try rig.port("host1", "app1").teamUplink == "uplink1")
@@ -57,8 +58,9 @@ extension AgentTests {
     }
   }
 
-  @Test func failureBlocksBrieflyAndFailbackLosesNothing() throws {
-    try withRig(teaming()) { rig in
+  @Test(arguments: [1, 2])
+  func failureBlocksBrieflyAndFailbackLosesNothing(workers: Int) throws {
+    try withRig(teaming(), workers: workers) { rig in
       #expect(eventually { rig.reaches("app1", "10.0.10.2") })
       let macs = Set(try rig.ports("host1").compactMap(\.mac))
       let failure = try rig.lostFrames(from: "app1", to: "app2", "10.0.10.2") {
@@ -83,8 +85,9 @@ extension AgentTests {
     }
   }
 
-  @Test func aNICThatIsDeletedAndMadeAgain() throws {
-    try withRig(teaming()) { rig in
+  @Test(arguments: [1, 2])
+  func aNICThatIsDeletedAndMadeAgain(workers: Int) throws {
+    try withRig(teaming(), workers: workers) { rig in
       #expect(eventually { rig.reaches("app1", "10.0.10.2") })
       try rig.unplug("host1", "vmnic0")
       #expect(try eventually { try rig.uplinks("host1")[0].state == .down })

@@ -46,14 +46,14 @@ extension AgentTests {
   }
 
   /// Twice the average is offered for two seconds; the queue and the burst are small.
-  @Test(arguments: ["inShaping", "outShaping"])
-  func aShapedPortPassesItsAverage(_ direction: String) throws {
+  @Test(arguments: ["inShaping", "outShaping"], [1, 2])
+  func aShapedPortPassesItsAverage(_ direction: String, workers: Int) throws {
     let shape =
       "policy: { \(direction): { enabled: true, averageBandwidth: 8M, peakBandwidth: 8M, "
       + "burstSize: 16KB } }"
     let text = internalOnly().replacing(
       "- { name: inside, vlan: 0 }", with: "- { name: inside, vlan: 0, \(shape) }")
-    try withRig(text) { rig in
+    try withRig(text, workers: workers) { rig in
       #expect(eventually { rig.reaches("in1", "10.0.99.2") })
       var options = StreamSender.Options(to: try #require(IPv4Address("10.0.99.2")))
       options.payloadBytes = 958

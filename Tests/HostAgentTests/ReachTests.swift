@@ -10,8 +10,9 @@ import Testing
 import Wire
 
 extension AgentTests {
-  @Test func reachOnOneHostAndAcrossHostsWithinAVLAN() throws {
-    try withRig(twoHosts()) { rig in
+  @Test(arguments: [1, 2])
+  func reachOnOneHostAndAcrossHostsWithinAVLAN(workers: Int) throws {
+    try withRig(twoHosts(), workers: workers) { rig in
       for address in ["10.0.10.2", "10.0.10.3", "fd00:10::2", "fd00:10::3"] {
         #expect(eventually { rig.reaches("web1", address) }, "\(address)")
       }

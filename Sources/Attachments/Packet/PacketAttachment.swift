@@ -62,6 +62,13 @@ public final class PacketAttachment: Attachment {
 
   public var descriptor: Int32 { socket.descriptor.number }
 
+  /// The same socket, without its ring: packet(7) takes frames from several threads, and does not show them
+  /// to the socket that they were sent by.
+  public func makeSender() -> (any Attachment)? {
+    guard let same = try? socket.duplicate() else { return nil }
+    return PacketAttachment(same, label: String(name.dropFirst("packet ".count)))
+  }
+
   public var kernelDrops: UInt64 {
     kernelDropsSoFar += socket.takeDrops()
     return kernelDropsSoFar + cutFrames

@@ -78,6 +78,23 @@ public struct PacketSocket: ~Copyable, Sendable {
     self.ring = ring
   }
 
+  /// Another descriptor of the same socket, to send by.
+  func duplicate() throws(Errno) -> PacketSocket {
+    PacketSocket(
+      descriptor: try descriptor.duplicate(), deviceName: deviceName, options: options,
+      ring: PacketRing(descriptor.number, frameCount: 0))
+  }
+
+  private init(
+    descriptor: consuming Descriptor, deviceName: String, options: Options,
+    ring: consuming PacketRing
+  ) {
+    self.descriptor = descriptor
+    self.deviceName = deviceName
+    self.options = options
+    self.ring = ring
+  }
+
   /// Whether the device still exists, in the namespace where it was bound.
   var isBound: Bool { clinux_packet_bound_index(descriptor.number) > 0 }
 

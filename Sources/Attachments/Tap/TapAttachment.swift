@@ -35,6 +35,15 @@ public final class TapAttachment: Attachment {
 
   public var descriptor: Int32 { device.descriptor.number }
 
+  /// The kernel takes frames of a queue from several threads (tun_get_user holds no lock), so that one queue
+  /// does for all workers, and a TAP made for one serves several.
+  public func makeSender() -> (any Attachment)? {
+    guard let copy = try? device.descriptor.duplicate(),
+      let same = try? TapDevice(adopting: copy)
+    else { return nil }
+    return TapAttachment(same, label: String(name.dropFirst("tap ".count)))
+  }
+
   /// A TAP's queue counts its losses at the device (`ip -s link`): they are the guest's, not ours.
   public var kernelDrops: UInt64 { 0 }
 }

@@ -1,5 +1,6 @@
 // What `martlet host run` is told.
 
+internal import Dataplane
 internal import Linux
 
 /// How an agent runs.
@@ -19,12 +20,21 @@ public struct AgentOptions: Hashable, Sendable {
   public var namespacePrefix = ""
   /// What the worker does when no frame waits.
   public var poll = PollMode.adaptive
+  /// Threads that move frames, `workersMax` at most.
+  public var workers = 1
   /// The program that runs the keeper: `host keep --socket PATH` is added.
   public var executable = ProcessIdentity.ownExecutablePath
 
   public init(configPath: String, host: String) {
     self.configPath = configPath
     self.host = host
+  }
+
+  /// As many as a switch has lanes.
+  public static var workersMax: Int { SwitchLimits.lanesMax }
+  /// One for each processor that this process may use.
+  public static var workersForProcessors: Int {
+    min(max(1, ProcessorAffinity.allowed.count), workersMax)
   }
 
   /// Empty for a socket in the working folder.

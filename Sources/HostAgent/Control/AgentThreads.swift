@@ -3,7 +3,7 @@
 internal import Base
 internal import Linux
 
-/// What is made first when an agent starts: the worker, and the control thread's ways to be woken.
+/// What is made first when an agent starts: the workers, and the control thread's ways to be woken.
 struct AgentThreads: ~Copyable {
   static let mailboxToken: UInt64 = 0
   static let noticeToken: UInt64 = 1
@@ -14,11 +14,11 @@ struct AgentThreads: ~Copyable {
 
   let mailbox: Mailbox<ControlState>
   let notices: NoticeBoard
-  let worker: Worker
+  let workers: Workers
   var poller: Poller
   let signals: SignalDescriptor
 
-  init(poll: PollMode) throws(Failure) {
+  init(poll: PollMode, workers count: Int) throws(Failure) {
     OpenFileLimit.raise()
     do throws(any Error) {
       // Before any other thread starts: they inherit the blocked signals.
@@ -29,7 +29,9 @@ struct AgentThreads: ~Copyable {
       try poller.add(mailbox.wakeup.descriptor, token: Self.mailboxToken)
       try poller.add(notices.wakeup.descriptor, token: Self.noticeToken)
       try poller.add(signals.descriptor, token: Self.signalToken)
-      worker = try Worker(links: try LinkWatch(), notices: notices, poll: poll)
+      workers = try Workers(count: count, notices: notices, poll: poll) { () throws(Failure) in
+        try LinkWatch()
+      }
       self.signals = signals
       self.mailbox = mailbox
       self.notices = notices

@@ -1,4 +1,4 @@
-// Applying a configuration: everything that can fail is tried before anything changes, and the worker
+// Applying a configuration: everything that can fail is tried before anything changes, and each worker
 // swaps each switch's plan between two batches.
 //
 //   1 compile        every switch of this host, on copies of the planners; a failure ends it here
@@ -191,47 +191,42 @@ extension ControlState {
     }
   }
 
-  /// The plan, and a new switch with its tables, are made here; so is the old plan freed: the worker only
-  /// swaps.
+  /// The plans, and a new switch with its tables, are made here; so are the old plans freed: the workers only
+  /// swap.
   private func swapPlan(_ planned: PlannedSwitch) {
     let name = planned.name
-    if !worker.perform({ $0.runtime(named: name) != nil }) {
+    if !workers.perform({ $0.runtime(named: name) != nil }) {
       // The seed of the MAC table: nobody who picks addresses can know the nanosecond.
-      let fresh = Handover(
-        SwitchRuntime(name: name, seed: MonotonicClock.now().nanoseconds))
-      worker.perform { $0.add(fresh.value) }
+      workers.addSwitch(name, seed: MonotonicClock.now().nanoseconds)
     }
-    let exchange = PlanExchange(planned.makePlan())
     let upDelayNanoseconds = planned.uplinkUpDelayNanoseconds
-    worker.perform { state in
-      guard let runtime = state.runtime(named: name) else { return }
-      runtime.network.uplinkUpDelayNanoseconds = upDelayNanoseconds
-      exchange.apply(to: runtime, now: MonotonicClock.now())
+    let exchanges = workers.all.map { _ in PlanExchange(planned.makePlan()) }
+    for (worker, exchange) in zip(workers.all, exchanges) {
+      worker.perform { state in
+        guard let runtime = state.runtime(named: name) else { return }
+        runtime.network.uplinkUpDelayNanoseconds = upDelayNanoseconds
+        exchange.apply(to: runtime, now: MonotonicClock.now())
+      }
     }
   }
 
   /// A switch that is not declared any more goes, with its tables and whoever captures there.
   private mutating func remove(_ planned: PlannedSwitch) {
     let name = planned.name
-    // It is freed here.
-    _ = worker.perform { state in Handover(state.remove(named: name)) }
+    workers.removeSwitch(name)
     speeds = speeds.filter { $0.key.switchName != name }
   }
 
   /// Takes a port's attachment away; the caller closes it by letting go of it.
   func detach(_ port: PortIndex, of name: String) -> (any Attachment)? {
-    worker.perform { state in
-      Handover(state.detach(port, of: name, now: MonotonicClock.now()))
-    }.value
+    workers.detach(port, of: name)
   }
 
   mutating func detachUplink(_ uplink: PlannedUplink, of name: String) {
     uplinkNotes[uplink.nic] = nil
+    workers.performOnAll { $0.unwatch(uplink.index, of: name) }
     // It closes here: that of AF_XDP takes milliseconds, in which the worker has other ports.
-    _ = worker.perform { state in
-      state.unwatch(uplink.index, of: name)
-      return Handover(state.detach(uplink.index, of: name, now: MonotonicClock.now()))
-    }
+    _ = workers.detach(uplink.index, of: name)
   }
 
   private mutating func dropOrphans() {

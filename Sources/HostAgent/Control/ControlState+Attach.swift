@@ -21,13 +21,13 @@ extension ControlState {
   }
 
   private func attachedPorts(of name: String) -> Set<PortIndex> {
-    worker.perform { state in
+    let attached = workers.performOnAll { state -> [PortIndex] in
       guard let runtime = state.runtime(named: name) else { return [] }
-      return Set(
-        runtime.attachments.indices.filter { runtime.attachments[$0] != nil }.map {
-          PortIndex($0)
-        })
+      return runtime.attachments.indices.filter { runtime.attachments[$0] != nil }.map {
+        PortIndex($0)
+      }
     }
+    return Set(attached.joined())
   }
 
   private mutating func attach(_ port: PlannedPort, of planned: PlannedSwitch) {
@@ -56,12 +56,15 @@ extension ControlState {
       let name = planned.name
       let opened = try uplinkPorts.open(
         uplink.nic, mtu: planned.hostSwitch.mtu, choice: uplink.attachment)
-      let watch = Handover(
-        try UplinkWatch(nic: uplink.nic, switchName: name, port: uplink.index))
+      let watches = try workers.all.map { _ throws(Failure) in
+        Handover(try UplinkWatch(nic: uplink.nic, switchName: name, port: uplink.index))
+      }
       give(opened.attachment, to: uplink.index, of: name)
       // Asked after the monitor listens: what changes from here on is an event.
       let isUp = try DeviceControl.hasLink(uplink.nic)
-      worker.perform { $0.watch(watch.value, isUp: isUp, now: MonotonicClock.now()) }
+      for (worker, watch) in zip(workers.all, watches) {
+        worker.perform { $0.watch(watch.value, isUp: isUp, now: MonotonicClock.now()) }
+      }
       tellSpeeds { $0 == uplink.nic }
       problems[uplink.nic] = nil
       uplinkNotes[uplink.nic] = opened.note
@@ -88,11 +91,7 @@ extension ControlState {
   private func give(
     _ attachment: any Attachment, to port: PortIndex, of name: String, _ view: VhostUserView? = nil
   ) {
-    let parcel = Handover(attachment)
-    worker.perform { state in
-      state.attach(
-        parcel.value, to: port, of: name, isUp: view?.isLinkUp ?? true, now: MonotonicClock.now())
-    }
+    workers.attach(attachment, to: port, of: name) { view?.isLinkUp ?? true }
   }
 
   /// Tells the switches which guests behind vhost-user are there.
@@ -108,7 +107,7 @@ extension ControlState {
     }
     guard !links.isEmpty else { return }
     let told = links
-    worker.perform { state in
+    workers.performOnAll { state in
       let now = MonotonicClock.now()
       for link in told {
         // As it is now: it may have changed on the way here.

@@ -46,16 +46,16 @@ extension ControlState {
     }
     for planned in switches {
       let name = planned.name
-      let capture = clients[name].map {
-        SwitchCapture($0, portCapacity: SwitchLimits().ports)
-      }
-      let parcel = Handover(capture)
-      // The old one is freed here.
-      _ = worker.perform { state -> Handover<SwitchCapture?> in
-        guard let runtime = state.runtime(named: name) else { return Handover(nil) }
-        let old = runtime.capture
-        runtime.capture = parcel.value
-        return Handover(old)
+      for worker in workers.all {
+        let capture = clients[name].map { SwitchCapture($0, portCapacity: SwitchLimits().ports) }
+        let parcel = Handover(capture)
+        // The old one is freed here.
+        _ = worker.perform { state -> Handover<SwitchCapture?> in
+          guard let runtime = state.runtime(named: name) else { return Handover(nil) }
+          let old = runtime.capture
+          runtime.capture = parcel.value
+          return Handover(old)
+        }
       }
     }
   }

@@ -54,7 +54,7 @@ extension ControlState {
     var cursor = 0
     while true {
       let start = cursor
-      let page = worker.perform { state in
+      let page = workers.perform { state in
         var page = Page(cursor: start)
         guard let runtime = state.runtime(named: name) else { return Page(isLast: true) }
         while page.entries.count < Self.pageEntries {

@@ -46,7 +46,7 @@ extension ControlState {
 
   private func tell(_ news: [GuestNews]) {
     guard !news.isEmpty else { return }
-    worker.perform { state in
+    workers.performOnAll { state in
       for item in news {
         state.runtime(named: item.switchName)?.network.setGuestNIC(
           item.port, item.view.nic, multicast: item.view.multicastAddresses)

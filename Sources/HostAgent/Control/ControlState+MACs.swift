@@ -25,7 +25,16 @@ extension ControlState {
     }.sorted { ($0.switch, $0.vlan, $0.mac) < ($1.switch, $1.vlan, $1.mac) }
   }
 
+  /// Each address once: of two lanes' entries the newer counts.
   private func entries(of name: String, now: MonotonicTime) -> [(key: MACKey, entry: MACEntry)] {
+    let lanes = workers.all.map { entries(of: name, in: $0, now: now) }
+    guard lanes.count > 1 else { return lanes[0] }
+    return MACEntry.union(lanes).map { (key: $0.key, entry: $0.value) }
+  }
+
+  private func entries(of name: String, in worker: Worker, now: MonotonicTime)
+    -> [(key: MACKey, entry: MACEntry)]
+  {
     var all: [(key: MACKey, entry: MACEntry)] = []
     var cursor = 0
     while true {
@@ -77,7 +86,10 @@ extension ControlState {
       let port = planned.ports.first { "\($0.id)" == portID }?.index
       guard portID == nil || port != nil else { continue }
       isFound = true
-      count += worker.perform { $0.runtime(named: name)?.network.flushMACs(of: port) ?? 0 }
+      // All of them know the same addresses.
+      count +=
+        workers.performOnAll { $0.runtime(named: name)?.network.flushMACs(of: port) ?? 0 }.max()
+        ?? 0
     }
     return isFound ? count : nil
   }

@@ -36,7 +36,7 @@ extension ControlState {
         let slot = UplinkSlot(switchName: planned.name, port: uplink.index)
         guard speeds[slot] != .some(speed) else { continue }
         speeds[slot] = .some(speed)
-        worker.perform { state in
+        workers.performOnAll { state in
           state.runtime(named: slot.switchName)?.network.setSpeed(
             slot.port, megabitsPerSecond: UInt32(clamping: speed ?? 0))
         }
@@ -81,7 +81,7 @@ extension ControlState {
       for uplink in planned.uplinks {
         let isUp = (try? DeviceControl.hasLink(uplink.nic)) ?? false
         let name = planned.name
-        worker.perform { state in
+        workers.performOnAll { state in
           state.runtime(named: name)?.network.setLink(
             uplink.index, isUp: isUp, now: MonotonicClock.now())
         }

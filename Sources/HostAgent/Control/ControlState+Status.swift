@@ -20,7 +20,7 @@ extension ControlState {
         ? nil
         : problems.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
           .joined(separator: "; "),
-      poll: options.poll.rawValue)
+      poll: options.poll.rawValue, workers: workers.count)
   }
 
   func switchStatuses() -> [SwitchStatus] {

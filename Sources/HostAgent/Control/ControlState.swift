@@ -10,7 +10,7 @@ internal import Planner
 /// The state of an agent outside the data path.
 struct ControlState: ~Copyable {
   let options: AgentOptions
-  let worker: Worker
+  let workers: Workers
   let startedAt: MonotonicTime
   var taps: TapPorts
   var vhostUsers: VhostUserPorts
@@ -36,11 +36,11 @@ struct ControlState: ~Copyable {
   var isStopping = false
 
   init(
-    options: AgentOptions, worker: Worker, taps: consuming TapPorts,
+    options: AgentOptions, workers: Workers, taps: consuming TapPorts,
     vhostUsers: consuming VhostUserPorts, guests: consuming GuestWatch
   ) {
     self.options = options
-    self.worker = worker
+    self.workers = workers
     self.taps = taps
     self.vhostUsers = vhostUsers
     self.guests = guests

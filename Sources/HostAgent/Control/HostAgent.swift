@@ -1,7 +1,7 @@
 // The host agent: reads what is declared for its host, runs the switches, and answers questions.
 //
 //   main thread      control: configuration, devices, notices from the worker, signals
-//   worker thread    every frame of every switch, link events, timers
+//   worker threads   every frame of every switch, link events, timers; one, or several (Workers)
 //   HTTP threads     the API; they hand their questions to the control thread
 //
 // Configuration comes from a file for now. A controller will replace the reading of the file, not what
@@ -42,7 +42,7 @@ public struct HostAgent: ~Copyable {
           remedy: "end that agent, or choose another --state-dir")
       }
       try makeDirectory(options.socketDirectory)
-      let threads = try AgentThreads(poll: options.poll)
+      let threads = try AgentThreads(poll: options.poll, workers: options.workers)
       // The API first: its socket is what says that another agent runs, before anything is touched.
       let mailbox = threads.mailbox
       let router = AgentAPI.router(mailbox)
@@ -61,7 +61,7 @@ public struct HostAgent: ~Copyable {
         keeper: keeper, namespacePrefix: options.namespacePrefix,
         declared: try ControlState.rememberedDevices(options))
       var state = ControlState(
-        options: options, worker: threads.worker, taps: taps,
+        options: options, workers: threads.workers, taps: taps,
         vhostUsers: try Self.vhostUserPorts(options, threads), guests: try Self.guestWatch(threads))
       state.directories = try ControlState.rememberedDirectories(options)
       try state.apply(topology)
@@ -121,7 +121,7 @@ public struct HostAgent: ~Copyable {
     }
     threads.mailbox.close()
     server.stop()
-    state.worker.stop()
+    state.workers.stop()
   }
 
   private func watchKeeper() {

@@ -68,6 +68,7 @@ extension SwitchRuntime {
       numbers.isLinkUp = network.isLinkUp(port)
       numbers.isUsable = network.isUplinkUsable(port)
       readPolicies(of: port, into: &numbers, now: now)
+      if let sender = senders[index] { numbers.offload = sender.offloadCounters }
       if let attachment = attachments[index] {
         numbers.offload = attachment.offloadCounters
         // A name is the kind and then the device.
@@ -104,8 +105,32 @@ extension ControlState {
     let indices = planned.ports.map(\.index) + planned.uplinks.map(\.index)
     let count = (indices.map(\.index).max() ?? -1) + 1
     let now = MonotonicClock.now()
-    return worker.perform { $0.runtime(named: name)?.reading(portCount: count, now: now) }
-      ?? SwitchReading()
+    let lanes = workers.performOnAll { state in
+      state.runtime(named: name)?.reading(portCount: count, now: now) ?? SwitchReading()
+    }
+    return SwitchReading(lanes: lanes)
+  }
+}
+
+extension SwitchReading {
+  /// One switch out of its lanes: what they count is summed, what a port's own lane alone knows is taken from
+  /// there, and the rest, which all know, from the first.
+  init(lanes: [SwitchReading]) {
+    self = lanes[0]
+    for lane in lanes.dropFirst() {
+      sums.add(lane.sums)
+      for index in ports.indices where index < lane.ports.count {
+        ports[index].counters.add(lane.ports[index].counters)
+        ports[index].offload.add(lane.ports[index].offload)
+      }
+    }
+    for index in ports.indices {
+      let home = LaneHome.lane(of: PortIndex(index), lanes: lanes.count)
+      guard index < lanes[home].ports.count else { continue }
+      ports[index].attachment = lanes[home].ports[index].attachment
+      ports[index].inShaper = lanes[home].ports[index].inShaper
+      ports[index].outShaper = lanes[home].ports[index].outShaper
+    }
   }
 }
 
@@ -159,7 +184,9 @@ extension ConservationStatus {
     generated = sums.generated
     delivered = sums.delivered
     dropped = sums.dropped
-    queued = sums.queued
+    // What is on its way from one worker to another waits, too. The lanes are not read at one moment.
+    let onTheWay = Int64(bitPattern: sums.handedOver &- sums.takenOver)
+    queued = sums.queued &+ UInt64(max(0, onTheWay))
   }
 }
 

@@ -1,4 +1,4 @@
-// A switch without an agent around it: one port group, the agent's own worker and runtime, and no
+// A switch without an agent around it: one port group, the agent's own workers and runtime, and no
 // configuration, keeper or API. What a benchmark drives is thus what a host runs.
 
 package import Attachments
@@ -7,49 +7,51 @@ package import Dataplane
 internal import FrameMemory
 internal import Linux
 
-/// A standard switch with one port group whose ports all learn, running on a worker of its own.
+/// A standard switch with one port group whose ports all learn, running on workers of its own.
 ///
 /// Every port may send from any address and gets frames to unknown ones: as a plain learning switch.
-/// - Thread: one at a time; the frames are the worker's.
+/// - Thread: one at a time; the frames are the workers'.
 package final class BareSwitch {
   private static let name = "vSwitch0"
 
-  private let worker: Worker
+  private let workers: Workers
 
-  /// Starts the worker and attaches `attachments` to ports 0, 1, ...
-  package init(_ attachments: [any Attachment], mtu: Int = 1500, poll: PollMode = .adaptive)
-    throws(Failure)
-  {
+  /// Starts the workers and attaches `attachments` to ports 0, 1, ...
+  package init(
+    _ attachments: [any Attachment], mtu: Int = 1500, poll: PollMode = .adaptive,
+    workers count: Int = 1
+  ) throws(Failure) {
     precondition(!attachments.isEmpty && attachments.count <= SwitchLimits().ports)
-    do throws(any Error) {
-      worker = try Worker(links: try LinkWatch(), notices: try NoticeBoard(), poll: poll)
-    } catch let error as Failure {
-      throw error
-    } catch let error as Errno {
+    let notices: NoticeBoard
+    do throws(Errno) { notices = try NoticeBoard() } catch {
       throw error.failure("cannot start a switch")
-    } catch { preconditionFailure("no other kind of error is thrown here: \(error)") }
-    let fresh = Handover(SwitchRuntime(name: Self.name, seed: MonotonicClock.now().nanoseconds))
-    worker.perform { $0.add(fresh.value) }
-    let exchange = PlanExchange(Self.plan(ports: attachments.count, mtu: mtu))
-    worker.perform { state in
-      exchange.apply(to: state.runtime(named: Self.name), now: MonotonicClock.now())
+    }
+    workers = try Workers(count: count, notices: notices, poll: poll) { () throws(Failure) in
+      try LinkWatch()
+    }
+    workers.addSwitch(Self.name, seed: MonotonicClock.now().nanoseconds)
+    for worker in workers.all {
+      let exchange = PlanExchange(Self.plan(ports: attachments.count, mtu: mtu))
+      worker.perform { state in
+        exchange.apply(to: state.runtime(named: Self.name), now: MonotonicClock.now())
+      }
     }
     for (index, attachment) in attachments.enumerated() {
-      let parcel = Handover(attachment)
-      worker.perform { state in
-        state.attach(
-          parcel.value, to: PortIndex(index), of: Self.name, now: MonotonicClock.now())
-      }
+      workers.attach(attachment, to: PortIndex(index), of: Self.name)
     }
   }
 
   /// What the switch has done with its frames so far.
   package var conservation: ConservationSums {
-    worker.perform { $0.runtime(named: Self.name)?.network.conservation ?? ConservationSums() }
+    var sums = ConservationSums()
+    for lane in workers.performOnAll({ $0.runtime(named: Self.name)?.network.conservation }) {
+      if let lane { sums.add(lane) }
+    }
+    return sums
   }
 
-  /// Ends the worker; the attachments close with it.
-  package func stop() { worker.stop() }
+  /// Ends the workers; the attachments close with them.
+  package func stop() { workers.stop() }
 
   /// VM ports without a VLAN, in one port group.
   static func plan(ports: Int, mtu: Int) -> SwitchPlan {

@@ -78,11 +78,14 @@ struct LinkWatch: ~Copyable, Sendable {
   private func changed(
     _ link: Link, _ state: inout WorkerState, _ notices: NoticeBoard, now: MonotonicTime
   ) {
-    guard let uplink = state.uplink(of: link.name) else { return notices.post([.nicAppeared]) }
+    guard let uplink = state.uplink(of: link.name) else {
+      if state.number == 0 { notices.post([.nicAppeared]) }
+      return
+    }
     // The event may be older than the counter.
     state.setLink(uplink, isUp: link.isLinkUp && uplink.hasCarrier, now: now)
     // A link that comes up may have another speed.
-    notices.post([.linkChanged(nic: uplink.nic)])
+    if state.number == 0 { notices.post([.linkChanged(nic: uplink.nic)]) }
   }
 
   private func removed(
@@ -90,6 +93,7 @@ struct LinkWatch: ~Copyable, Sendable {
   ) {
     guard let uplink = state.uplink(of: name) else { return }
     state.setLink(uplink, isUp: false, now: now)
+    guard state.number == 0 else { return }
     notices.post([.attachmentGone(switch: uplink.switchName, port: uplink.port)])
   }
 }

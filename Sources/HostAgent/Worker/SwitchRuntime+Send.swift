@@ -16,12 +16,15 @@ extension SwitchRuntime {
   func send(_ batch: inout FrameBatch, now: MonotonicTime) {
     for position in 0..<deliveries.touchedCount {
       let port = deliveries.touchedPort(position)
-      guard let attachment = attachments[port.index] else {
+      guard let attachment = attachments[port.index] ?? senders[port.index] else {
         recordFailures(batch, deliveries, at: port, because: .portDown, now: now)
         continue
       }
       let result = transmit(&batch, &deliveries, by: attachment, at: port, now: now)
-      if result.isGone { notices.append(.attachmentGone(switch: name, port: port)) }
+      // The worker that receives from the port sees it, too.
+      if result.isGone, attachments[port.index] != nil {
+        notices.append(.attachmentGone(switch: name, port: port))
+      }
       guard result.failures > 0 else { continue }
       if hasLost(port, isGone: result.isGone, now: now) {
         redirectFailures(batch, from: port, now: now)
@@ -31,6 +34,8 @@ extension SwitchRuntime {
     }
     deliveries.removeAll()
     if redirected.count > 0 { sendRedirected(&batch, now: now) }
+    // Those of the batch, and of what was redirected.
+    if network.handoverCount > 0, let rings { given |= rings.handOver(from: &network, batch) }
   }
 
   private func transmit(
@@ -53,7 +58,7 @@ extension SwitchRuntime {
   private func sendRedirected(_ batch: inout FrameBatch, now: MonotonicTime) {
     for position in 0..<redirected.touchedCount {
       let port = redirected.touchedPort(position)
-      guard let attachment = attachments[port.index] else {
+      guard let attachment = attachments[port.index] ?? senders[port.index] else {
         recordFailures(batch, redirected, at: port, because: .portDown, now: now)
         continue
       }

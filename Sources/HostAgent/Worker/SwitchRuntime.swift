@@ -6,7 +6,7 @@ package import Dataplane
 package import FrameMemory
 internal import Protocols
 
-/// One switch with its attachments.
+/// One switch with its attachments, or one worker's lane of it.
 ///
 /// - Thread: the worker's, from the moment it is handed over.
 package final class SwitchRuntime {
@@ -15,7 +15,16 @@ package final class SwitchRuntime {
 
   let name: String
   package var network: Switch
+  /// Of the ports that this worker receives from.
   private(set) var attachments: [(any Attachment)?]
+  /// For ports of other workers.
+  private(set) var senders: [(any Attachment)?]
+  /// Another worker has the port's attachment.
+  private var isElsewhere: [Bool]
+  /// This lane's ends; nil when it is alone.
+  let rings: LaneRings?
+  /// Lanes that were handed frames since they were last woken, as bits.
+  var given: UInt32 = 0
   /// Whether the worker looks at the port by itself, without waiting for its descriptor.
   var isPolled: [Bool]
   /// Ports that were sent to since the worker slept, each once: they may have to be asked before it does.
@@ -49,10 +58,16 @@ package final class SwitchRuntime {
     case linksLost
   }
 
-  package init(name: String, limits: SwitchLimits = SwitchLimits(), seed: UInt64) {
+  package init(
+    name: String, limits: SwitchLimits = SwitchLimits(), seed: UInt64, lane: Int = 0,
+    rings: LaneRings? = nil
+  ) {
     self.name = name
-    network = Switch(limits: limits, seed: seed)
+    self.rings = rings
+    network = Switch(limits: limits, seed: seed, lane: lane)
     attachments = Array(repeating: nil, count: limits.ports)
+    senders = Array(repeating: nil, count: limits.ports)
+    isElsewhere = Array(repeating: false, count: limits.ports)
     isPolled = Array(repeating: false, count: limits.ports)
     hasSent = Array(repeating: false, count: limits.ports)
     sentPorts.reserveCapacity(limits.ports)
@@ -76,7 +91,7 @@ package final class SwitchRuntime {
   /// Says whether the guest behind an attachment is there. Without it the port is down, and keeps the
   /// attachment.
   package func setLink(_ port: PortIndex, isUp: Bool, now: MonotonicTime) {
-    guard attachments[port.index] != nil else { return }
+    guard attachments[port.index] != nil || isElsewhere[port.index] else { return }
     if !isUp { announcements.cancel(port.index) }
     network.setAttached(port, isUp, now: now)
   }
@@ -90,9 +105,29 @@ package final class SwitchRuntime {
     return attachment
   }
 
+  /// A port of another worker has its attachment: `sender` to send by, or nothing where only that worker can.
+  func attachSender(
+    _ sender: (any Attachment)?, to port: PortIndex, isAtHomeOnly: Bool, isUp: Bool,
+    now: MonotonicTime
+  ) {
+    senders[port.index] = sender
+    isElsewhere[port.index] = true
+    network.setAttached(port, isUp, now: now)
+    network.setSending(port, atHomeOnly: isAtHomeOnly)
+  }
+
+  func detachSender(_ port: PortIndex, now: MonotonicTime) -> (any Attachment)? {
+    let sender = senders[port.index]
+    senders[port.index] = nil
+    isElsewhere[port.index] = false
+    announcements.cancel(port.index)
+    network.setAttached(port, false, now: now)
+    return sender
+  }
+
   /// Remembers that a port was sent to, until the worker sleeps.
   func noteSent(_ port: PortIndex) {
-    guard !hasSent[port.index] else { return }
+    guard !hasSent[port.index], attachments[port.index] != nil else { return }
     hasSent[port.index] = true
     sentPorts.append(port)
   }
@@ -122,7 +157,7 @@ package final class SwitchRuntime {
       return 0
     case .frames:
       // A guest that has just come may be faster than the word that it is there.
-      if !network.isAttached(port) { network.setAttached(port, true, now: now) }
+      if !network.isAttached(port) { network.setAttachedEarly(port, now: now) }
       forward(&batch, now: now)
       attachment.release(batch)
       return batch.count

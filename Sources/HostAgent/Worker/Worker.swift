@@ -1,8 +1,8 @@
-// The worker: one thread that moves every frame of a host.
+// A worker: the thread that moves every frame of a host, or one of several (Workers).
 //
 // While frames come it goes round the ports that have some, a batch each; when none come it looks for a
 // moment longer (`PollPolicy`), then sleeps in epoll. Time is read once per round. Other threads reach its
-// state through the mailbox only.
+// state through the mailbox, and other workers through the rings of the switches.
 
 internal import Base
 internal import Dataplane
@@ -10,24 +10,29 @@ internal import FrameMemory
 internal import Linux
 internal import Netlink
 
-/// The thread that owns all switches of the host.
+/// A thread that owns all switches of the host, or its lane of each.
 final class Worker: Sendable {
   private let mailbox: Mailbox<WorkerState>
   /// What the control thread has to look into; rung when there is something.
   let notices: NoticeBoard
   private let thread: JoinOnce
 
-  /// Starts the thread. `links` tells about the links of this namespace.
-  init(links: consuming LinkWatch, notices: NoticeBoard, poll: PollMode = .adaptive) throws(Failure)
-  {
+  /// Starts the thread. `links` tells about the links of this namespace; `bells` are those of all workers.
+  init(
+    number: Int, bells: [WorkerBell], links: consuming LinkWatch, notices: NoticeBoard,
+    poll: PollMode
+  ) throws(Failure) {
     do throws(Errno) {
       let mailbox = try Mailbox<WorkerState>()
       let poller = try Poller(capacity: 256)
       try poller.add(mailbox.wakeup.descriptor, token: WorkerState.mailboxToken)
       try poller.add(links.descriptor, token: WorkerState.linksToken)
-      let parts = WorkerParts(poller: poller, links: links, poll: poll)
+      try poller.add(bells[number].descriptor, token: WorkerState.bellToken)
+      let parts = WorkerParts(
+        poller: poller, links: links, poll: poll, number: number, bells: bells)
+      let name = number == 0 ? "worker" : "worker \(number)"
       thread = JoinOnce(
-        try Thread(named: "worker", owning: parts) { parts in
+        try Thread(named: name, owning: parts) { parts in
           // On a busy machine every guest would lose frames while the worker waits for its turn: a TAP
           // holds 1,000 of them.
           ThreadPriority.raise(to: -15)
@@ -58,6 +63,8 @@ private struct WorkerParts: ~Copyable, Sendable {
   let poller: Poller
   let links: LinkWatch
   let poll: PollMode
+  let number: Int
+  let bells: [WorkerBell]
 }
 
 /// The loop and what it works on; made and kept on the worker's thread.
@@ -80,7 +87,7 @@ private struct WorkerLoop: ~Copyable {
   private var hasChanged = true
 
   init(_ parts: consuming WorkerParts, mailbox: Mailbox<WorkerState>, notices: NoticeBoard) {
-    state = WorkerState(poller: parts.poller)
+    state = WorkerState(poller: parts.poller, number: parts.number, bells: parts.bells)
     policy = PollPolicy(parts.poll)
     links = parts.links
     self.mailbox = mailbox
@@ -95,10 +102,11 @@ private struct WorkerLoop: ~Copyable {
       let now = MonotonicClock.now()
       if links.probe(&state, now: now) { hasChanged = true }
       for index in 0..<state.poller.count { handle(state.poller[index].token, now: now) }
-      let hasMoved = state.goRound(now: now) > 0
+      let hasMoved = state.goRound(now: now) + state.takeOver(now: now) > 0
       hasChanged = hasChanged || hasMoved
       looksAgain = policy.looksAgain(hasMoved: hasMoved, now: now)
       tickIfNeeded(before: looksAgain ? Self.tickNanoseconds : 0, now: now)
+      state.exchangeNotes(now: now)
       postNotices()
       if looksAgain && !hasMoved && policy.mode != .busy { yield() }
     }
@@ -106,13 +114,14 @@ private struct WorkerLoop: ~Copyable {
 
   /// Waits for whatever comes first: a frame, a request, an event, or a time.
   private mutating func rest() {
-    guard state.armAll() else {
+    guard state.armAll(), state.beginSleep() else {
       state.poller.wait(timeoutNanoseconds: 0)
       return
     }
     let now = MonotonicClock.now()
-    state.poller.wait(
-      timeoutNanoseconds: deadline == .never ? nil : deadline.nanoseconds(since: now))
+    let end = min(deadline, state.notesDeadline)
+    state.poller.wait(timeoutNanoseconds: end == .never ? nil : end.nanoseconds(since: now))
+    state.endSleep()
   }
 
   /// Lets a guest run that waits for this processor.
@@ -131,6 +140,7 @@ private struct WorkerLoop: ~Copyable {
     case WorkerState.linksToken:
       links.readEvents(&state, notices, now: now)
       hasChanged = true
+    case WorkerState.bellToken: state.clearBell()
     default:
       let (place, port) = WorkerState.place(token)
       state.poll(place, port)

@@ -14,6 +14,13 @@ struct WorkerState: ~Copyable {
   /// Tokens of the poller: a port of a switch is `switch << 16 | port`; these are beyond all ports.
   static let mailboxToken = UInt64.max
   static let linksToken = UInt64.max - 1
+  static let bellToken = UInt64.max - 2
+
+  /// Which of the host's workers this is: its lane of every switch.
+  let number: Int
+  let bells: [WorkerBell]
+  /// When notes that found no room are tried again.
+  var notesDeadline = MonotonicTime.never
 
   private(set) var runtimes: [SwitchRuntime] = []
   var poller: Poller
@@ -27,7 +34,11 @@ struct WorkerState: ~Copyable {
   /// Ports that have an attachment: what `polled` must have room for.
   private var attachmentCount = 0
 
-  init(poller: consuming Poller) { self.poller = poller }
+  init(poller: consuming Poller, number: Int, bells: [WorkerBell]) {
+    self.poller = poller
+    self.number = number
+    self.bells = bells
+  }
 
   static func token(_ runtime: Int, _ port: PortIndex) -> UInt64 {
     UInt64(runtime) << 16 | UInt64(port.rawValue)
@@ -87,6 +98,20 @@ struct WorkerState: ~Copyable {
     attachmentCount -= 1
     if attachment.descriptor >= 0 { try? poller.remove(attachment.descriptor) }
     return attachment
+  }
+
+  /// Gives a port of another worker a sender, or nothing where only that worker can send.
+  func attachSender(
+    _ sender: (any Attachment)?, to port: PortIndex, of name: String, isAtHomeOnly: Bool,
+    isUp: Bool, now: MonotonicTime
+  ) {
+    runtime(named: name)?.attachSender(
+      sender, to: port, isAtHomeOnly: isAtHomeOnly, isUp: isUp, now: now)
+  }
+
+  /// Takes the sender of another worker's port away. It closes when the caller lets go of it.
+  func detachSender(_ port: PortIndex, of name: String, now: MonotonicTime) -> (any Attachment)? {
+    runtime(named: name)?.detachSender(port, now: now)
   }
 
   /// Hears no more of a device that is gone: it would be ready for ever.

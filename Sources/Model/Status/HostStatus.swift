@@ -18,11 +18,13 @@ public struct HostStatus: Hashable, Codable, Sendable {
   public var message: String?
   /// What its worker does when no frame waits: adaptive, sleep or busy.
   public var poll: String?
+  /// Threads that move its frames; nil from an agent that knows only one.
+  public var workers: Int?
 
   public init(
     name: String, revision: UInt64 = 0, pid: Int, uptimeSeconds: Int, switchCount: Int,
     uplinkCount: Int, vmCount: Int, version: String, message: String? = nil,
-    poll: String? = nil
+    poll: String? = nil, workers: Int? = nil
   ) {
     self.name = name
     self.revision = revision
@@ -34,5 +36,6 @@ public struct HostStatus: Hashable, Codable, Sendable {
     self.version = version
     self.message = message
     self.poll = poll
+    self.workers = workers
   }
 }

@@ -34,6 +34,7 @@ extension Rig {
       [
         executable, "host", "run", "--config", configPath, "--host", host, "--socket",
         socketPath(host), "--state-dir", "\(folder)/\(host)", "--netns-prefix", prefix,
+        "--workers", "\(workers)",
       ], in: namespace(host))
     command.output = .append(logPath(host))
     command.errors = .append(logPath(host))

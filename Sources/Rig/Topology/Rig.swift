@@ -38,6 +38,8 @@ public final class Rig {
   let executable: String
   var namespaces: [String: NetworkNamespace] = [:]
   var agents: [String: ProcessIdentity] = [:]
+  /// Of every agent that is started from now on.
+  public var workers = RigEnvironment.workers
   private var isClosed = false
 
   /// Builds the network without agents.

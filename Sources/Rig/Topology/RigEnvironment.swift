@@ -43,6 +43,11 @@ public enum RigEnvironment {
     return (tests.lastIndex(of: "/").map { tests[...$0] } ?? "./") + "martlet"
   }
 
+  /// How many workers agents have where a test does not say: MARTLET_WORKERS, else 1.
+  public static var workers: Int {
+    ChildProcess.Command.inheritedEnvironment["MARTLET_WORKERS"].flatMap { Int($0) } ?? 1
+  }
+
   /// Waits up to ten seconds for something to become true.
   public static func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
     try MonotonicClock.wait(

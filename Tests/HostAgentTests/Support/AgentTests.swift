@@ -25,11 +25,12 @@ let canRunAgents = RigEnvironment.canBuild()
 let martletProgram = RigEnvironment.testedProgram()
 
 /// Runs with a network that has its agents, and takes it down.
-func withRig<Value>(_ text: String, isStarted: Bool = true, _ body: (Rig) throws -> Value) throws
-  -> Value
-{
+func withRig<Value>(
+  _ text: String, isStarted: Bool = true, workers: Int? = nil, _ body: (Rig) throws -> Value
+) throws -> Value {
   let rig = try Rig(text, executable: martletProgram, prefix: RigEnvironment.uniquePrefix())
   defer { rig.close() }
+  if let workers { rig.workers = workers }
   do {
     if isStarted { try rig.start() }
     return try body(rig)

@@ -19,6 +19,7 @@
 //
 // With one worker there are no rings, bells or senders.
 
+internal import Attachments
 internal import Base
 internal import Dataplane
 internal import FrameMemory

@@ -285,6 +285,62 @@ extension LaneNetworks {
     #expect(lane.sums.handedOver == 2_048)
   }
 
+  /// Takes a frame from port 3 to port 4 through lane 1, as far as the ring.
+  private func handOver(_ net: LaneNetworks) {
+    let lane = net.lanes[1]
+    lane.batch.removeAll()
+    lane.deliveries.removeAll()
+    lane.batch.append(copying: frame(from: mac(3), to: mac(4)).rawSpan, ingress: PortIndex(3))
+    _ = lane.network.process(lane.batch, from: 0, into: &lane.deliveries, now: lane.now)
+    let given = net.rings[1].handOver(from: &lane.network, lane.batch)
+    #expect(given == 1 && lane.deliveries.count == 0)
+  }
+
+  /// How many deliveries lane 0 makes of what waits.
+  private func takeOver(_ net: LaneNetworks) -> Int {
+    let lane = net.lanes[0]
+    lane.batch.removeAll()
+    lane.deliveries.removeAll()
+    _ = net.rings[0].takeOver(into: &lane.batch, &lane.deliveries, &lane.network, now: lane.now)
+    return lane.deliveries.count
+  }
+
+  private func lanesWithOneSender() -> LaneNetworks {
+    let net = lanes([vm(vlan: 7), vm(vlan: 7), vm(vlan: 7)])
+    net.each { $0.network.setSending(PortIndex(4), atHomeOnly: true) }
+    return net
+  }
+
+  @Test func whatOnlyTheHomeLaneCanSendIsHandedOver() {
+    let net = lanesWithOneSender()
+    handOver(net)
+    #expect(takeOver(net) == 1)
+    #expect(net.send(frame(from: mac(3), to: mac(4)), at: 3, by: 0) == [4])
+    #expect(net.lanes[0].sums.handedOver == 0, "it is at home")
+    #expect(net.counters(of: 4).egress.packetsUnicast == 2)
+    net.each { $0.network.setSending(PortIndex(4), atHomeOnly: false) }
+    #expect(net.send(frame(from: mac(3), to: mac(4)), at: 3, by: 1) == [4])
+    #expect(net.lanes[1].sums.handedOver == 1 && net.sums.holds)
+  }
+
+  @Test func aFrameOnItsWayMeetsNoOtherPort() {
+    let net = lanesWithOneSender()
+    handOver(net)
+    net.each { $0.ports[4].vlan = 8 }
+    net.lanes[0].apply()
+    #expect(takeOver(net) == 0)
+    #expect(net.lanes[0].drops(.portDown, at: 4) == 1, "it was for a port of VLAN 7")
+    // Back again: lane 0 is told last, and must not give the frame to what is still another port.
+    net.lanes[1].apply()
+    net.each { $0.ports[4].vlan = 7 }
+    net.lanes[1].apply()
+    handOver(net)
+    #expect(takeOver(net) == 0 && net.rings[0].isWaiting)
+    net.lanes[0].apply()
+    #expect(takeOver(net) == 1 && !net.rings[0].isWaiting)
+    #expect(net.sums.holds)
+  }
+
   @Test func oneLaneBalancesTheLoadOfAll() {
     let net = lanes(
       (0..<4).map { _ in vm(vlan: 7) },

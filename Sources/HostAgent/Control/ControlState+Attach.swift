@@ -55,7 +55,8 @@ extension ControlState {
     do throws(Failure) {
       let name = planned.name
       let opened = try uplinkPorts.open(
-        uplink.nic, mtu: planned.hostSwitch.mtu, choice: uplink.attachment)
+        uplink.nic, mtu: planned.hostSwitch.mtu, choice: uplink.attachment,
+        worker: workers.home(of: uplink.index))
       let watches = try workers.all.map { _ throws(Failure) in
         Handover(try UplinkWatch(nic: uplink.nic, switchName: name, port: uplink.index))
       }

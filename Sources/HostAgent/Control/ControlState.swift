@@ -14,7 +14,7 @@ struct ControlState: ~Copyable {
   let startedAt: MonotonicTime
   var taps: TapPorts
   var vhostUsers: VhostUserPorts
-  var uplinkPorts = UplinkPorts()
+  var uplinkPorts: UplinkPorts
   /// How the nics of uplinks are attached, by their names.
   var uplinkNotes: [String: UplinkNote] = [:]
   var guests: GuestWatch
@@ -41,6 +41,7 @@ struct ControlState: ~Copyable {
   ) {
     self.options = options
     self.workers = workers
+    uplinkPorts = UplinkPorts(workers: workers.count)
     self.taps = taps
     self.vhostUsers = vhostUsers
     self.guests = guests

@@ -21,21 +21,28 @@ struct UplinkNote: Hashable, Sendable {
 
 /// Opens the nics of a host.
 struct UplinkPorts: ~Copyable {
-  /// What AF_XDP uplinks share, for as long as there are any; the second for a larger MTU than cells of 2 KiB
-  /// hold.
-  private weak var memory: XDPMemory?
-  private weak var largeMemory: XDPMemory?
+  /// What the AF_XDP uplinks of a worker share, for as long as there are any; the second for a larger MTU than
+  /// cells of 2 KiB hold.
+  private struct Shared {
+    weak var memory: XDPMemory?
+    weak var largeMemory: XDPMemory?
+  }
+
+  private var shared: [Shared]
+
+  init(workers: Int) { shared = Array(repeating: Shared(), count: workers) }
 
   /// The attachment of an uplink; its nic is up and takes frames of the switch's size.
   ///
+  /// - Parameter worker: which one will receive from it.
   /// - Errors: the nic is missing or refuses; and for `xdp`, that it cannot be had: nothing takes its place.
-  mutating func open(_ nic: String, mtu: Int, choice: UplinkAttachment) throws(Failure)
-    -> OpenedUplink
+  mutating func open(_ nic: String, mtu: Int, choice: UplinkAttachment, worker: Int)
+    throws(Failure) -> OpenedUplink
   {
     try DeviceControl.prepareUplink(nic, mtu: mtu)
     switch choice {
     case .packet: return try openSocket(nic, because: "asked for")
-    case .xdp: return try openXDP(nic, mtu, XDPDevice.Options(), because: "asked for")
+    case .xdp: return try openXDP(nic, mtu, XDPDevice.Options(), worker, because: "asked for")
     case .auto:
       if let reason = try XDPAdvice.reasonAgainst(nic) {
         return try openSocket(nic, because: "auto: \(reason)")
@@ -44,7 +51,7 @@ struct UplinkPorts: ~Copyable {
       options.modes = [.zeroCopy]
       do throws(Failure) {
         return try openXDP(
-          nic, mtu, options, because: "auto: the offloads of the nic are off anyway")
+          nic, mtu, options, worker, because: "auto: the offloads of the nic are off anyway")
       } catch { return try openSocket(nic, because: "auto: \(error.why)") }
     }
   }
@@ -56,27 +63,29 @@ struct UplinkPorts: ~Copyable {
   }
 
   private mutating func openXDP(
-    _ nic: String, _ mtu: Int, _ options: XDPDevice.Options, because reason: String
+    _ nic: String, _ mtu: Int, _ options: XDPDevice.Options, _ worker: Int,
+    because reason: String
   ) throws(Failure) -> OpenedUplink {
-    let device = try XDPDevice(nic, memory: try memory(forMTU: mtu), options: options)
+    let memory = try memory(forMTU: mtu, of: worker)
+    let device = try XDPDevice(nic, memory: memory, options: options)
     let explanation = device.explanation
     return OpenedUplink(
       attachment: XDPAttachment(device),
       note: UplinkNote(kind: .xdp, reason: "\(reason); \(explanation)"))
   }
 
-  private mutating func memory(forMTU mtu: Int) throws(Failure) -> XDPMemory {
+  private mutating func memory(forMTU mtu: Int, of worker: Int) throws(Failure) -> XDPMemory {
     var limits = XDPMemory.Limits()
     if mtu <= limits.largestMTU {
-      if let memory { return memory }
+      if let memory = shared[worker].memory { return memory }
       let fresh = try XDPMemory(limits: limits)
-      memory = fresh
+      shared[worker].memory = fresh
       return fresh
     }
-    if let largeMemory { return largeMemory }
+    if let memory = shared[worker].largeMemory { return memory }
     limits.cellBytes = 4_096
     let fresh = try XDPMemory(limits: limits)
-    largeMemory = fresh
+    shared[worker].largeMemory = fresh
     return fresh
   }
 }

@@ -59,8 +59,8 @@ final class Workers: Sendable {
 
   var count: Int { all.count }
 
-  /// The worker that receives from a port.
-  func home(of port: PortIndex) -> Worker { all[LaneHome.lane(of: port, lanes: count)] }
+  /// Which worker receives from a port.
+  func home(of port: PortIndex) -> Int { LaneHome.lane(of: port, lanes: count) }
 
   /// Asks the first worker: for what all of them know alike.
   func perform<Value: Sendable>(_ body: @escaping @Sendable (inout WorkerState) -> Value) -> Value {
@@ -103,7 +103,7 @@ final class Workers: Sendable {
     _ attachment: any Attachment, to port: PortIndex, of name: String,
     isUp: @escaping @Sendable () -> Bool = { true }
   ) {
-    let home = LaneHome.lane(of: port, lanes: count)
+    let home = home(of: port)
     var senders = (0..<count).map { $0 == home ? nil : attachment.makeSender() }
     // One that cannot send keeps all from it: what the ports of a flow do must not depend on luck.
     let isAtHomeOnly = senders.enumerated().contains { $0 != home && $1 == nil }
@@ -125,7 +125,7 @@ final class Workers: Sendable {
 
   /// Takes a port's attachment away; nil when there was none. It closes when the caller lets go of it.
   func detach(_ port: PortIndex, of name: String) -> (any Attachment)? {
-    let home = home(of: port)
+    let home = all[home(of: port)]
     let attachment = home.perform { state in
       Handover(state.detach(port, of: name, now: MonotonicClock.now()))
     }.value

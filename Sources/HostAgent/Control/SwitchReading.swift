@@ -105,7 +105,7 @@ extension ControlState {
     let indices = planned.ports.map(\.index) + planned.uplinks.map(\.index)
     let count = (indices.map(\.index).max() ?? -1) + 1
     let now = MonotonicClock.now()
-    let lanes = workers.performOnAll { state in
+    let lanes = workers.performTogether { state in
       state.runtime(named: name)?.reading(portCount: count, now: now) ?? SwitchReading()
     }
     return SwitchReading(lanes: lanes)
@@ -184,9 +184,8 @@ extension ConservationStatus {
     generated = sums.generated
     delivered = sums.delivered
     dropped = sums.dropped
-    // What is on its way from one worker to another waits, too. The lanes are not read at one moment.
-    let onTheWay = Int64(bitPattern: sums.handedOver &- sums.takenOver)
-    queued = sums.queued &+ UInt64(max(0, onTheWay))
+    // What is on its way from one worker to another waits, too.
+    queued = sums.queued &+ sums.handedOver &- sums.takenOver
   }
 }
 

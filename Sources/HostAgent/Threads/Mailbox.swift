@@ -29,15 +29,19 @@ final class Mailbox<State: ~Copyable>: Sendable {
 
   /// Hands work over and waits until the owner did it; nil when the mailbox is closed.
   func perform<Value: Sendable>(_ body: @escaping @Sendable (inout State) -> Value) -> Value? {
+    begin(body).take()
+  }
+
+  /// Hands work over without waiting; the reply is nil when the mailbox is closed.
+  func begin<Value: Sendable>(_ body: @escaping @Sendable (inout State) -> Value) -> Reply<Value> {
     let reply = Reply<Value>()
     let work = Work(run: { reply.give(body(&$0)) }, abandon: { reply.give(nil) })
     let isAccepted = queue.withLock { queue in
       if !queue.isClosed { queue.waiting.append(work) }
       return !queue.isClosed
     }
-    guard isAccepted else { return nil }
-    wakeup.ring()
-    return reply.take()
+    if isAccepted { wakeup.ring() } else { reply.give(nil) }
+    return reply
   }
 
   /// Does everything that waits, in order. For the owner.
@@ -61,15 +65,16 @@ final class Mailbox<State: ~Copyable>: Sendable {
 }
 
 /// Where a poster waits for the value of its work.
-private final class Reply<Value: Sendable>: Sendable {
+final class Reply<Value: Sendable>: Sendable {
   private let value = Mutex<Value?>(nil)
   private let isGiven = Latch()
 
-  func give(_ value: Value?) {
+  fileprivate func give(_ value: Value?) {
     self.value.withLock { $0 = value }
     isGiven.open()
   }
 
+  /// Waits for it; nil when the owner has gone.
   func take() -> Value? {
     isGiven.wait()
     return value.withLock { $0 }

@@ -50,6 +50,11 @@ final class Worker: Sendable {
     return value
   }
 
+  /// The same without waiting.
+  func begin<Value: Sendable>(_ body: @escaping @Sendable (inout WorkerState) -> Value)
+    -> Reply<Value>
+  { mailbox.begin(body) }
+
   /// Ends the thread; attachments close with it.
   func stop() {
     perform { $0.isStopping = true }

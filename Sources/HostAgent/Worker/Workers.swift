@@ -15,7 +15,8 @@
 //                 dead link because another was late
 //   time          each lane has its timers; beacons, queries, announcements and load balancing are the first
 //                 lane's
-//   readings      counters are summed, addresses united; what is the same in all lanes is read of the first
+//   readings      counters are summed, all read at one moment, and addresses united; what is the same in all
+//                 lanes is read of the first
 //
 // With one worker there are no rings, bells or senders.
 
@@ -24,6 +25,7 @@ internal import Base
 internal import Dataplane
 internal import FrameMemory
 internal import Linux
+internal import Synchronization
 
 /// All workers of a host.
 ///
@@ -73,6 +75,25 @@ final class Workers: Sendable {
     _ body: @escaping @Sendable (inout WorkerState) -> Value
   ) -> [Value] {
     all.map { $0.perform(body) }
+  }
+
+  /// Asks every worker while none of them moves frames, so that their numbers are of one moment.
+  ///
+  /// - Thread: one at a time. Cost: all wait until the last has finished its batch.
+  func performTogether<Value: Sendable>(
+    _ body: @escaping @Sendable (inout WorkerState) -> Value
+  ) -> [Value] {
+    let gate = Gate(count)
+    let replies = all.map { worker in
+      worker.begin { state in
+        gate.pass()
+        return body(&state)
+      }
+    }
+    return replies.map { reply in
+      guard let value = reply.take() else { preconditionFailure("the worker has ended") }
+      return value
+    }
   }
 
   func stop() { for worker in all { worker.stop() } }
@@ -135,5 +156,17 @@ final class Workers: Sendable {
       }
     }
     return attachment
+  }
+}
+
+/// Lets threads through when all have come.
+private final class Gate: Sendable {
+  private let missing: Atomic<Int>
+
+  init(_ count: Int) { missing = Atomic(count) }
+
+  func pass() {
+    missing.subtract(1, ordering: .acquiringAndReleasing)
+    while missing.load(ordering: .acquiring) > 0 { Thread.yield() }
   }
 }

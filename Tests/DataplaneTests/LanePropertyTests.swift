@@ -41,7 +41,10 @@ private final class RandomLanes {
     var takers: [Int] = []
     for _ in 0...Self.portCount { takers.append(random.number(below: laneCount)) }
     self.takers = takers
-    homeOnly = (0..<Self.portCount).map { _ in random.chance(30) }
+    // Announcements, which leave by uplinks, are compared where they are made.
+    for port in 0..<Self.portCount {
+      homeOnly.append(port >= Self.uplinkCount && random.chance(30))
+    }
     model.ports = (0..<Self.portCount).map { random.port($0) }
     model.teams = (0..<3).map { _ in random.team() }
     model.privateVLANs = random.privateVLANs()

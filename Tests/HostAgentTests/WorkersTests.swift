@@ -56,8 +56,12 @@ extension AgentTests {
         $1.counters.packetsOutUnicast - $0.counters.packetsOutUnicast
       }
       #expect(sent.reduce(0, +) == got.reduce(0, +), "\(sent), \(got)")
-      for port in after {
-        #expect(port.drops.keys.allSatisfy { $0 == "multicastNotMember" }, "\(port.drops)")
+      for (old, new) in zip(before, after) {
+        // What guests ask for with multicast meanwhile is not for everyone.
+        let news = new.drops.filter {
+          $0.key != "multicastNotMember" && $0.value != old.drops[$0.key]
+        }
+        #expect(news.isEmpty, "\(new.drops)")
       }
       try rig.expectConservation("host1")
     }
@@ -88,7 +92,8 @@ extension Rig {
   /// A counter of TcpExt in the namespace of a node.
   func tcpCounter(_ name: String, of node: String) throws -> Int {
     let text = try ChildProcess.run(
-      .init(["cat", "/proc/net/netstat"], in: namespace(node))).output
+      .init(["cat", "/proc/net/netstat"], in: namespace(node))
+    ).output
     // Two lines: names, and values in the same places.
     let lines = text.split(separator: "\n").filter { $0.hasPrefix("TcpExt:") }
     let place = try #require(lines.first?.split(separator: " ").firstIndex { $0 == name })

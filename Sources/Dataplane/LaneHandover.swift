@@ -80,6 +80,13 @@ extension Switch {
     settleLine(port)
   }
 
+  /// Whether frames leave by a port in its home lane only, and this is another one.
+  @inline(__always)
+  func isServedElsewhere(_ port: PortIndex, _ policy: PortPlan) -> Bool {
+    states[port.index].isAway
+      || policy.egressShape != 0 && !lanes.isHome(of: port.rawValue)
+  }
+
   /// Whether a frame can be taken over now: not before this lane has seen what the other had seen.
   public func canTakeOver(_ handover: LaneHandover) -> Bool { handover.epoch <= lanes.epoch }
 

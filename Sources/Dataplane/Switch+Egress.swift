@@ -12,7 +12,7 @@ extension Switch {
     _ deliveries: inout DeliveryList, _ tracer: inout some Tracer
   ) {
     tracer.record(.leaving(port: port))
-    guard states[port.index].isOpen, plan.ports[port.index].isPlainEgress, !plan.hasPrivateVLANs
+    guard lines[port.index].isPlainEgress
     else { return deliverWithCare(&header, to: port, batch, &deliveries, &tracer) }
     hand(&header, to: port, &deliveries, &tracer)
   }
@@ -26,7 +26,7 @@ extension Switch {
     if let reason = egressReason(&header, port) {
       return drop(reason, at: port, .egress, &tracer)
     }
-    if plan.ports[port.index].hasEgressStages || states[port.index].isAway {
+    if plan.ports[port.index].hasEgressStages || lanes.hasOthers {
       return deliverThroughStages(&header, to: port, batch, &deliveries, &tracer)
     }
     hand(&header, to: port, &deliveries, &tracer)

@@ -103,9 +103,7 @@ extension Switch {
     {
       return drop(.egressFilter, at: port, .egress, &tracer)
     }
-    if states[port.index].isAway
-      || egress.egressShape != 0 && !lanes.isHome(of: port.rawValue)
-    {
+    if lanes.hasOthers, isServedElsewhere(port, egress) {
       return handOver(&header, to: port, batch, &tracer)
     }
     if egress.egressShape != 0,

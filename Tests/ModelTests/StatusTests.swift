@@ -99,7 +99,7 @@ private let mac = MACAddress(rawValue: 0x0050_5600_0001)
     #expect(
       try keys(host) == [
         "name", "revision", "pid", "uptimeSeconds", "switchCount", "uplinkCount", "vmCount",
-        "version", "message", "poll",
+        "version", "message", "poll", "workers",
       ])
   }
 

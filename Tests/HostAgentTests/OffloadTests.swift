@@ -59,14 +59,17 @@ extension AgentTests {
       #expect(process.wait(timeoutNanoseconds: 10_000_000_000) == .exited(0), "2,000 frames came")
       let judge =
         "tshark -r \(path) -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -T fields "
-        + "-e frame.len -e ip.checksum.status -e tcp.checksum.status"
+        + "-e frame.len -e ip.checksum.status -e tcp.checksum.status -e tcp.checksum"
       let seen = try ChildProcess.run(.init(judge.split(separator: " ").map(String.init))).output
         .split(separator: "\n")
       #expect(seen.count == 2_000)
       for line in seen {
-        let fields = line.split(separator: "\t").compactMap { Int($0) }
+        let words = line.split(separator: "\t")
+        let fields = words.dropLast().compactMap { Int($0) }
+        // The kernel writes a sum of zero as ones, one frame in 65,536; tshark expects zero.
+        let isZero = words.last == "0xffff"
         // 1 is tshark's word for good; a tagged frame of the MTU has 1,518 bytes.
-        guard fields.count == 3, fields[0] <= 1_518, fields[1] == 1, fields[2] == 1 else {
+        guard fields.count == 3, fields[0] <= 1_518, fields[1] == 1, fields[2] == 1 || isZero else {
           Issue.record("bad frame on the wire: \(line)")
           break
         }

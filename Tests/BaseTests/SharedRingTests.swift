@@ -1,7 +1,7 @@
-// The ring between two threads: order, room, and what a reader refuses.
+// The ring between two threads: order, room, and what a reader refuses. See SharedRingThreadTests of LinuxTests
+// for the threads.
 
 import Base
-import Linux
 import Testing
 
 @Suite struct SharedRingTests {
@@ -30,34 +30,6 @@ import Testing
     #expect(reader.peek(0) == 2 && reader.peek(1) == 3)
     reader.remove(1)
     #expect(reader.peek(0) == 3 && writer.hasRoom(for: 3) && !writer.hasRoom(for: 4))
-  }
-
-  /// A thread at each end, in runs of different lengths.
-  @Test func twoThreadsLoseNothing() throws {
-    let (writer, reader) = makeSharedRing(capacity: 64, filledWith: 0)
-    let last = 200_000
-    let thread = try Thread(named: "writer") {
-      var next = 0
-      while next < last {
-        guard writer.hasRoom(for: 1 + next % 7) else { continue }
-        for _ in 0...next % 7 {
-          writer.put(next)
-          next += 1
-        }
-        writer.publish()
-      }
-    }
-    var expected = 0
-    var wrong = 0
-    while expected < last {
-      reader.read { element in
-        wrong += element == expected ? 0 : 1
-        expected += 1
-        return true
-      }
-    }
-    thread.join()
-    #expect(wrong == 0)
   }
 
   @Test func aWriteBeyondTheRoomTraps() async {

@@ -26,6 +26,26 @@ public struct TransmitResult: Equatable, Sendable {
     self.failures = failures
     self.isGone = isGone
   }
+
+  /// Notes why a delivery was not taken. Of a frame that was cut, several pieces may fail: it counts once.
+  public mutating func fail(
+    _ entry: Int, _ reason: DropReason, _ deliveries: inout DeliveryList
+  ) {
+    guard deliveries[entry].failure == nil else { return }
+    deliveries[entry].failure = reason
+    failures += 1
+  }
+
+  /// The same of all deliveries of a port.
+  public mutating func failAll(
+    of port: PortIndex, _ reason: DropReason, _ deliveries: inout DeliveryList
+  ) {
+    var entry = deliveries.first(of: port)
+    while let current = entry {
+      fail(current, reason, &deliveries)
+      entry = deliveries.next(after: current)
+    }
+  }
 }
 
 /// Offloads that an attachment can pass on; the rest is done in software before it sends.

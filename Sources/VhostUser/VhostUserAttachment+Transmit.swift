@@ -32,12 +32,7 @@ extension VhostUserAttachment {
     _ deliveries: inout DeliveryList, _ index: PortIndex, because reason: DropReason
   ) -> TransmitResult {
     var result = TransmitResult()
-    var entry = deliveries.first(of: index)
-    while let current = entry {
-      deliveries[current].failure = reason
-      result.failures += 1
-      entry = deliveries.next(after: current)
-    }
+    result.failAll(of: index, reason, &deliveries)
     return result
   }
 

@@ -50,16 +50,16 @@ extension XDPAttachment {
   ) {
     let delivery = deliveries[entry]
     let frame = batch[Int(delivery.frame)]
-    if isDown { return fail(entry, .portDown, &deliveries, &result) }
+    if isDown { return result.fail(entry, .portDown, &deliveries) }
     if frame.offload.needsChecksum || frame.offload.needsSegmentation {
       return sendFinished(batch, entry, by: queue, &deliveries, &result)
     }
-    if frame.byteCount < 14 { return fail(entry, .runt, &deliveries, &result) }
+    if frame.byteCount < 14 { return result.fail(entry, .runt, &deliveries) }
     if Int(frame.byteCount) > frameLimitBytes {
-      return fail(entry, .oversize, &deliveries, &result)
+      return result.fail(entry, .oversize, &deliveries)
     }
     guard makeRoom(queue, &deliveries, &result) else {
-      return fail(entry, isDown ? .portDown : .attachmentFull, &deliveries, &result)
+      return result.fail(entry, isDown ? .portDown : .attachmentFull, &deliveries)
     }
     // SAFETY: the address is compared with the area.
     let cell = unsafe memory.cell(at: batch.cellAddress(Int(delivery.frame)))
@@ -112,10 +112,10 @@ extension XDPAttachment {
     let byteCount = Int(batch[Int(delivery.frame)].byteCount)
     let tagBytes = delivery.tag.isPresent ? VLANTag.byteCount : 0
     guard byteCount + tagBytes <= memory.largestFrameBytes else {
-      return fail(entry, .oversize, &deliveries, &result)
+      return result.fail(entry, .oversize, &deliveries)
     }
     guard let cell = memory.pool.take() else {
-      return fail(entry, .attachmentFull, &deliveries, &result)
+      return result.fail(entry, .attachmentFull, &deliveries)
     }
     _ = queue.held.add(cell)
     let offset = XDPMemory.headroomBytes
@@ -137,11 +137,11 @@ extension XDPAttachment {
     _ deliveries: inout DeliveryList, _ result: inout TransmitResult
   ) {
     let plan = EgressPlan(batch, deliveries[entry], offloads)
-    if case .refuse(let reason) = plan.work { return fail(entry, reason, &deliveries, &result) }
+    if case .refuse(let reason) = plan.work { return result.fail(entry, reason, &deliveries) }
     let limit = frameLimitBytes + (deliveries[entry].tag.isPresent ? VLANTag.byteCount : 0)
     for segment in 0..<plan.frameCount {
       guard makeRoom(queue, &deliveries, &result), let cell = memory.pool.take() else {
-        return fail(entry, .attachmentFull, &deliveries, &result)
+        return result.fail(entry, .attachmentFull, &deliveries)
       }
       let pieceCount = slots.fill(0, plan, segment: segment, from: batch)
       // SAFETY: the cell is ours alone, and holds so many bytes behind the headroom.
@@ -150,7 +150,7 @@ extension XDPAttachment {
         count: min(memory.largestFrameBytes, limit))
       guard let byteCount = unsafe slots.gather(0, pieceCount: pieceCount, into: room) else {
         memory.pool.letGo(cell)
-        return fail(entry, .oversize, &deliveries, &result)
+        return result.fail(entry, .oversize, &deliveries)
       }
       _ = queue.held.add(cell)
       queue.post(cell, offset: XDPMemory.headroomBytes, byteCount: byteCount, sender: entry)
@@ -233,7 +233,7 @@ extension XDPAttachment {
       switch queue.kick() {
       case .done: break
       case .lost(let entry):
-        if let entry { fail(entry, .attachmentFull, &deliveries, &result) }
+        if let entry { result.fail(entry, .attachmentFull, &deliveries) }
       case .stuck: isStuck = true
       case .down:
         withdraw(queue, &deliveries, &result)
@@ -250,16 +250,6 @@ extension XDPAttachment {
     _ queue: XDPQueue, _ deliveries: inout DeliveryList, _ result: inout TransmitResult
   ) {
     isDown = true
-    while let entry = queue.withdraw() { fail(entry, .portDown, &deliveries, &result) }
-  }
-
-  private func fail(
-    _ entry: Int, _ reason: DropReason, _ deliveries: inout DeliveryList,
-    _ result: inout TransmitResult
-  ) {
-    // Of a segmented frame several entries may fail; it counts once.
-    guard deliveries[entry].failure == nil else { return }
-    deliveries[entry].failure = reason
-    result.failures += 1
+    while let entry = queue.withdraw() { result.fail(entry, .portDown, &deliveries) }
   }
 }

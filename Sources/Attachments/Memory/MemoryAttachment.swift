@@ -127,8 +127,7 @@ public final class MemoryAttachment: Attachment {
     while let current = entry {
       let plan = EgressPlan(batch, deliveries[current], offloads)
       if let failure = store(plan, batch) {
-        deliveries[current].failure = failure
-        result.failures += 1
+        result.fail(current, failure, &deliveries)
       }
       entry = deliveries.next(after: current)
     }

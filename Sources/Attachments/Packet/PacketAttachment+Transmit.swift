@@ -28,8 +28,8 @@ extension PacketAttachment {
     _ plan: EgressPlan, _ entry: Int, _ batch: borrowing FrameBatch,
     _ deliveries: inout DeliveryList, _ result: inout TransmitResult
   ) {
-    if result.isGone { return fail(entry, .portDown, &deliveries, &result) }
-    if case .refuse(let reason) = plan.work { return fail(entry, reason, &deliveries, &result) }
+    if result.isGone { return result.fail(entry, .portDown, &deliveries) }
+    if case .refuse(let reason) = plan.work { return result.fail(entry, reason, &deliveries) }
     for segment in 0..<plan.frameCount {
       if pendingCount == Self.callLimit { flush(batch, &deliveries, &result) }
       let pieceCount =
@@ -66,7 +66,7 @@ extension PacketAttachment {
       }
       let end = verdict.concernsAll ? pendingCount : sent + 1
       for index in sent..<end {
-        fail(pending[index].entry, verdict.reason, &deliveries, &result)
+        result.fail(pending[index].entry, verdict.reason, &deliveries)
       }
       sent = end
     }
@@ -78,16 +78,6 @@ extension PacketAttachment {
       return
     }
     offloadCounters.count(tally)
-  }
-
-  private func fail(
-    _ entry: Int, _ reason: DropReason, _ deliveries: inout DeliveryList,
-    _ result: inout TransmitResult
-  ) {
-    // Of a segmented frame several messages may fail; it counts once.
-    guard deliveries[entry].failure == nil else { return }
-    deliveries[entry].failure = reason
-    result.failures += 1
   }
 
   /// The kernel did not take the metadata of a message: do the work here and send what comes of it.

@@ -118,12 +118,7 @@ public final class PcapReader: Attachment {
     _ batch: borrowing FrameBatch, _ deliveries: inout DeliveryList, port: PortIndex
   ) -> TransmitResult {
     var result = TransmitResult()
-    var entry = deliveries.first(of: port)
-    while let current = entry {
-      deliveries[current].failure = .portDown
-      result.failures += 1
-      entry = deliveries.next(after: current)
-    }
+    result.failAll(of: port, .portDown, &deliveries)
     return result
   }
 }

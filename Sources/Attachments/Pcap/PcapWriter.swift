@@ -92,32 +92,18 @@ public final class PcapWriter: Attachment {
     while let current = entry {
       let plan = EgressPlan(batch, deliveries[current], [])
       if let failure = isBroken ? .portDown : store(plan, batch, now) {
-        deliveries[current].failure = failure
-        result.failures += 1
+        result.fail(current, failure, &deliveries)
       }
       entry = deliveries.next(after: current)
     }
     // SAFETY: an open file.
     if !isBroken, unsafe pcap_dump_flush(file) != 0 {
+      // The disk is full or gone: nothing of this round is safe.
       isBroken = true
-      failAll(&deliveries, port, &result)
+      result.failAll(of: port, .portDown, &deliveries)
     }
     result.isGone = isBroken
     return result
-  }
-
-  /// The disk is full or gone: nothing of this round is safe.
-  private func failAll(
-    _ deliveries: inout DeliveryList, _ port: PortIndex, _ result: inout TransmitResult
-  ) {
-    var entry = deliveries.first(of: port)
-    while let current = entry {
-      if deliveries[current].failure == nil {
-        deliveries[current].failure = .portDown
-        result.failures += 1
-      }
-      entry = deliveries.next(after: current)
-    }
   }
 
   private func store(

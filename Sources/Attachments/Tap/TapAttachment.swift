@@ -114,8 +114,7 @@ extension TapAttachment {
     var entry = deliveries.first(of: port)
     while let current = entry {
       if let failure = send(batch, deliveries[current], &result) {
-        deliveries[current].failure = failure
-        result.failures += 1
+        result.fail(current, failure, &deliveries)
       }
       entry = deliveries.next(after: current)
     }

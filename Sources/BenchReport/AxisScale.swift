@@ -1,5 +1,7 @@
 // Where a value is on an axis, and which values are written beside it.
 
+internal import Base
+
 /// A linear or logarithmic axis over a range of values.
 package struct AxisScale: Equatable {
   package let low: Double
@@ -82,7 +84,7 @@ package struct AxisScale: Equatable {
   package static func label(_ value: Double) -> String {
     for (size, suffix) in [(1e9, "G"), (1e6, "M"), (1e4, "k")] where value >= size {
       let unit = suffix == "k" ? 1e3 : size
-      return SVGCanvas.number(value / unit) + suffix
+      return SVGText.number(value / unit) + suffix
     }
     if value != 0, abs(value) < 0.1 { return TextTable.decimal(value, 3) }
     let text = TextTable.decimal(value, 2)

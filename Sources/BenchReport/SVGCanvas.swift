@@ -1,5 +1,7 @@
 // Writes SVG 1.1 for pictures that are shown on a slide: boxes, lines, dots and text.
 
+internal import Base
+
 /// A drawing that is being written.
 package struct SVGCanvas {
   package enum Anchor: String {
@@ -39,20 +41,20 @@ package struct SVGCanvas {
     var body = ""
     var top = 0.0
     for drawing in drawings {
-      body += "<g transform=\"translate(0 \(number(top)))\">\n\(drawing.body)</g>\n"
+      body += "<g transform=\"translate(0 \(SVGText.number(top)))\">\n\(drawing.body)</g>\n"
       top += drawing.height
     }
     return head(drawings.map(\.width).max() ?? 0, top, title) + body + "</svg>\n"
   }
 
   private static func head(_ width: Double, _ height: Double, _ title: String) -> String {
-    let (width, height) = (number(width), number(height))
+    let (width, height) = (SVGText.number(width), SVGText.number(height))
     return """
       <?xml version="1.0" encoding="UTF-8"?>
       <svg xmlns="http://www.w3.org/2000/svg" width="\(width)" height="\(height)" \
       viewBox="0 0 \(width) \(height)" font-family="Inter, 'Segoe UI', 'Helvetica Neue', Arial, \
       'DejaVu Sans', sans-serif" role="img">
-      <title>\(escaped(title))</title>
+      <title>\(SVGText.escaped(title))</title>
       <rect width="\(width)" height="\(height)" fill="#ffffff"/>
 
       """
@@ -60,8 +62,8 @@ package struct SVGCanvas {
 
   mutating func box(x: Double, y: Double, width: Double, height: Double, fill: String) {
     body +=
-      "<rect x=\"\(Self.number(x))\" y=\"\(Self.number(y))\""
-      + " width=\"\(Self.number(max(0, width)))\" height=\"\(Self.number(height))\""
+      "<rect x=\"\(SVGText.number(x))\" y=\"\(SVGText.number(y))\""
+      + " width=\"\(SVGText.number(max(0, width)))\" height=\"\(SVGText.number(height))\""
       + " rx=\"2\" fill=\"\(fill)\"/>\n"
   }
 
@@ -73,17 +75,17 @@ package struct SVGCanvas {
 
   mutating func polyline(_ points: [(x: Double, y: Double)], color: String, width: Double) {
     let path = points.enumerated().map { index, point in
-      "\(index == 0 ? "M" : "L")\(Self.number(point.x)) \(Self.number(point.y))"
+      "\(index == 0 ? "M" : "L")\(SVGText.number(point.x)) \(SVGText.number(point.y))"
     }.joined(separator: " ")
     body +=
       "<path d=\"\(path)\" fill=\"none\" stroke=\"\(color)\""
-      + " stroke-width=\"\(Self.number(width))\" stroke-linejoin=\"round\"/>\n"
+      + " stroke-width=\"\(SVGText.number(width))\" stroke-linejoin=\"round\"/>\n"
   }
 
   mutating func dot(_ x: Double, _ y: Double, radius: Double, color: String) {
     body +=
-      "<circle cx=\"\(Self.number(x))\" cy=\"\(Self.number(y))\""
-      + " r=\"\(Self.number(radius))\" fill=\"\(color)\"/>\n"
+      "<circle cx=\"\(SVGText.number(x))\" cy=\"\(SVGText.number(y))\""
+      + " r=\"\(SVGText.number(radius))\" fill=\"\(color)\"/>\n"
   }
 
   /// Text on a line of its own; `y` is its middle.
@@ -94,9 +96,9 @@ package struct SVGCanvas {
     let weight = isBold ? " font-weight=\"600\"" : ""
     // The height of digits and capitals is about 0.72 of the size, and half of that is below y.
     body +=
-      "<text x=\"\(Self.number(x))\" y=\"\(Self.number(y + size * 0.36))\""
-      + " font-size=\"\(Self.number(size))\" fill=\"\(color)\""
-      + " text-anchor=\"\(anchor.rawValue)\"\(weight)>\(Self.escaped(text))</text>\n"
+      "<text x=\"\(SVGText.number(x))\" y=\"\(SVGText.number(y + size * 0.36))\""
+      + " font-size=\"\(SVGText.number(size))\" fill=\"\(color)\""
+      + " text-anchor=\"\(anchor.rawValue)\"\(weight)>\(SVGText.escaped(text))</text>\n"
   }
 
   /// Title, unit, and at the foot where and how it was measured: the same on every picture.
@@ -105,26 +107,5 @@ package struct SVGCanvas {
     text(subtitle, x: 28, y: 62, size: 15, color: Self.faded)
     text(foot.line, x: 28, y: height - 40, size: 12, color: Self.faded)
     text(foot.command, x: 28, y: height - 22, size: 12, color: Self.faded)
-  }
-
-  /// At most one decimal.
-  static func number(_ value: Double) -> String {
-    let text = TextTable.decimal(value, 1)
-    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
-  }
-
-  /// Text as XML has it.
-  static func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "&": result += "&amp;"
-      case "\"": result += "&quot;"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
   }
 }

@@ -1,5 +1,7 @@
 // Writes SVG 1.1: boxes, lines and text, in the order in which they are drawn.
 
+internal import Base
+
 /// A drawing that is being written.
 struct SVGCanvas {
   enum Anchor: String {
@@ -20,14 +22,14 @@ struct SVGCanvas {
   private let head: String
 
   init(width: Double, height: Double, title: String) {
-    let (width, height) = (Self.number(width), Self.number(height))
+    let (width, height) = (SVGText.number(width), SVGText.number(height))
     head =
       """
       <?xml version="1.0" encoding="UTF-8"?>
       <svg xmlns="http://www.w3.org/2000/svg" width="\(width)" height="\(height)" \
       viewBox="0 0 \(width) \(height)" font-family="Inter, 'Segoe UI', 'Helvetica Neue', Arial, \
       'DejaVu Sans', sans-serif" role="img">
-      <title>\(Self.escaped(title))</title>
+      <title>\(SVGText.escaped(title))</title>
       <rect width="\(width)" height="\(height)" fill="\(GraphPalette.page)"/>
 
       """
@@ -40,12 +42,13 @@ struct SVGCanvas {
     _ box: GraphBox, fill: String, stroke: String? = nil, radius: Double = 6,
     strokeWidth: Double = 1, dashes: String? = nil
   ) {
-    let line = stroke.map { " stroke=\"\($0)\" stroke-width=\"\(Self.number(strokeWidth))\"" } ?? ""
+    let line =
+      stroke.map { " stroke=\"\($0)\" stroke-width=\"\(SVGText.number(strokeWidth))\"" } ?? ""
     let gaps = dashes.map { " stroke-dasharray=\"\($0)\"" } ?? ""
     body +=
-      "<rect x=\"\(Self.number(box.x))\" y=\"\(Self.number(box.y))\""
-      + " width=\"\(Self.number(box.width))\" height=\"\(Self.number(box.height))\""
-      + " rx=\"\(Self.number(radius))\" fill=\"\(fill)\"\(line)\(gaps)/>\n"
+      "<rect x=\"\(SVGText.number(box.x))\" y=\"\(SVGText.number(box.y))\""
+      + " width=\"\(SVGText.number(box.width))\" height=\"\(SVGText.number(box.height))\""
+      + " rx=\"\(SVGText.number(radius))\" fill=\"\(fill)\"\(line)\(gaps)/>\n"
   }
 
   /// Text on a line of its own; `y` is its middle.
@@ -59,62 +62,41 @@ struct SVGCanvas {
       ? " font-family=\"'JetBrains Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace\"" : ""
     // The height of digits and capitals is about 0.72 of the size, and half of that is below y.
     body +=
-      "<text x=\"\(Self.number(x))\" y=\"\(Self.number(y + size * 0.36))\""
-      + " font-size=\"\(Self.number(size))\" fill=\"\(color)\""
-      + " text-anchor=\"\(anchor.rawValue)\"\(weight)\(family)>\(Self.escaped(text))</text>\n"
+      "<text x=\"\(SVGText.number(x))\" y=\"\(SVGText.number(y + size * 0.36))\""
+      + " font-size=\"\(SVGText.number(size))\" fill=\"\(color)\""
+      + " text-anchor=\"\(anchor.rawValue)\"\(weight)\(family)>\(SVGText.escaped(text))</text>\n"
   }
 
   mutating func line(
     _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ stroke: Stroke = Stroke()
   ) {
-    path("M\(Self.number(x1)) \(Self.number(y1)) L\(Self.number(x2)) \(Self.number(y2))", stroke)
+    path(
+      "M\(SVGText.number(x1)) \(SVGText.number(y1)) L\(SVGText.number(x2)) \(SVGText.number(y2))",
+      stroke)
   }
 
   /// A curve that leaves both ends upright.
   mutating func cable(
     _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ stroke: Stroke = Stroke()
   ) {
-    let middle = Self.number((y1 + y2) / 2)
+    let middle = SVGText.number((y1 + y2) / 2)
     path(
-      "M\(Self.number(x1)) \(Self.number(y1)) C\(Self.number(x1)) \(middle) "
-        + "\(Self.number(x2)) \(middle) \(Self.number(x2)) \(Self.number(y2))", stroke)
+      "M\(SVGText.number(x1)) \(SVGText.number(y1)) C\(SVGText.number(x1)) \(middle) "
+        + "\(SVGText.number(x2)) \(middle) \(SVGText.number(x2)) \(SVGText.number(y2))", stroke)
   }
 
   /// A curve that hangs down between two points at one height.
   mutating func sag(_ x1: Double, _ x2: Double, y: Double, depth: Double, _ stroke: Stroke) {
-    let low = Self.number(y + depth)
+    let low = SVGText.number(y + depth)
     path(
-      "M\(Self.number(x1)) \(Self.number(y)) C\(Self.number(x1)) \(low) "
-        + "\(Self.number(x2)) \(low) \(Self.number(x2)) \(Self.number(y))", stroke)
+      "M\(SVGText.number(x1)) \(SVGText.number(y)) C\(SVGText.number(x1)) \(low) "
+        + "\(SVGText.number(x2)) \(low) \(SVGText.number(x2)) \(SVGText.number(y))", stroke)
   }
 
   private mutating func path(_ points: String, _ stroke: Stroke) {
     let gaps = stroke.dashes.map { " stroke-dasharray=\"\($0)\"" } ?? ""
     body +=
       "<path d=\"\(points)\" fill=\"none\" stroke=\"\(stroke.color)\""
-      + " stroke-width=\"\(Self.number(stroke.width))\" stroke-linecap=\"round\"\(gaps)/>\n"
-  }
-
-  /// At most one decimal.
-  private static func number(_ value: Double) -> String {
-    let tenths = Int((value * 10).rounded())
-    let sign = tenths < 0 ? "-" : ""
-    let whole = abs(tenths) / 10
-    return abs(tenths) % 10 == 0 ? "\(sign)\(whole)" : "\(sign)\(whole).\(abs(tenths) % 10)"
-  }
-
-  /// Text as XML has it.
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "&": result += "&amp;"
-      case "\"": result += "&quot;"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
+      + " stroke-width=\"\(SVGText.number(stroke.width))\" stroke-linecap=\"round\"\(gaps)/>\n"
   }
 }

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "sockets.h"
+#include "unix_address.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,24 +13,6 @@
 enum { KIND = SOCK_SEQPACKET | SOCK_CLOEXEC };
 
 int clinux_unix_pair(int descriptors[2]) { return socketpair(AF_UNIX, KIND, 0, descriptors); }
-
-static int fill_address(struct sockaddr_un *address, const char *path) {
-  memset(address, 0, sizeof *address);
-  address->sun_family = AF_UNIX;
-  if (strlen(path) >= sizeof address->sun_path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  strcpy(address->sun_path, path);
-  return 0;
-}
-
-static int close_failed(int descriptor) {
-  int error = errno;
-  close(descriptor);
-  errno = error;
-  return -1;
-}
 
 int clinux_unix_listen(const char *path, int backlog) {
   struct sockaddr_un address;

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "vhost.h"
+#include "unix_address.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,24 +24,6 @@
 // --- Sockets
 
 enum { KIND = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK };
-
-static int close_failed(int descriptor) {
-  int error = errno;
-  close(descriptor);
-  errno = error;
-  return -1;
-}
-
-static int fill_address(struct sockaddr_un *address, const char *path) {
-  memset(address, 0, sizeof *address);
-  address->sun_family = AF_UNIX;
-  if (strlen(path) >= sizeof address->sun_path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  strcpy(address->sun_path, path);
-  return 0;
-}
 
 int clinux_stream_connect(const char *path) {
   struct sockaddr_un address;

@@ -10,15 +10,6 @@ internal import Protocols
 internal import Wire
 
 extension ControlState {
-  /// A page of a membership table, so that a long table holds up no frames.
-  private struct Page: Sendable {
-    var entries: [GroupMembershipEntry] = []
-    var cursor = 0
-    var isLast = false
-  }
-
-  private static let pageEntries = 512
-
   func groupStatuses() -> [GroupMemberStatus] {
     let now = MonotonicClock.now()
     return switches.flatMap { planned in
@@ -44,31 +35,11 @@ extension ControlState {
   /// The memberships of a switch, in order of VLAN, group and port; none when it does not snoop.
   private func members(of planned: PlannedSwitch) -> [GroupMembershipEntry] {
     guard planned.hostSwitch.multicastFiltering == .snooping else { return [] }
-    return entries(of: planned.name).sorted {
-      ($0.vlan, "\($0.group)", $0.port) < ($1.vlan, "\($1.group)", $1.port)
+    let entries = workers.all[0].entries(of: planned.name) { runtime, cursor in
+      runtime.network.nextGroupEntry(&cursor)
     }
-  }
-
-  private func entries(of name: String) -> [GroupMembershipEntry] {
-    var all: [GroupMembershipEntry] = []
-    var cursor = 0
-    while true {
-      let start = cursor
-      let page = workers.perform { state in
-        var page = Page(cursor: start)
-        guard let runtime = state.runtime(named: name) else { return Page(isLast: true) }
-        while page.entries.count < Self.pageEntries {
-          guard let found = runtime.network.nextGroupEntry(&page.cursor) else {
-            page.isLast = true
-            break
-          }
-          page.entries.append(found)
-        }
-        return page
-      }
-      all += page.entries
-      if page.isLast { return all }
-      cursor = page.cursor
+    return entries.sorted {
+      ($0.vlan, "\($0.group)", $0.port) < ($1.vlan, "\($1.group)", $1.port)
     }
   }
 }

@@ -9,15 +9,6 @@ internal import Planner
 internal import Tables
 
 extension ControlState {
-  /// A page of a MAC table, so that a long table holds up no frames.
-  private struct Page: Sendable {
-    var entries: [(key: MACKey, entry: MACEntry)] = []
-    var cursor = 0
-    var isLast = false
-  }
-
-  private static let pageEntries = 1_024
-
   func macStatuses() -> [MACEntryStatus] {
     let now = MonotonicClock.now()
     return switches.flatMap { planned in
@@ -27,34 +18,13 @@ extension ControlState {
 
   /// Each address once: of two lanes' entries the newer counts.
   private func entries(of name: String, now: MonotonicTime) -> [(key: MACKey, entry: MACEntry)] {
-    let lanes = workers.all.map { entries(of: name, in: $0, now: now) }
+    let lanes = workers.all.map { worker in
+      worker.entries(of: name) { runtime, cursor in
+        runtime.network.nextMACEntry(&cursor, now: now)
+      }
+    }
     guard lanes.count > 1 else { return lanes[0] }
     return MACEntry.union(lanes).map { (key: $0.key, entry: $0.value) }
-  }
-
-  private func entries(of name: String, in worker: Worker, now: MonotonicTime)
-    -> [(key: MACKey, entry: MACEntry)]
-  {
-    var all: [(key: MACKey, entry: MACEntry)] = []
-    var cursor = 0
-    while true {
-      let start = cursor
-      let page = worker.perform { state in
-        var page = Page(cursor: start)
-        guard let runtime = state.runtime(named: name) else { return Page(isLast: true) }
-        while page.entries.count < Self.pageEntries {
-          guard let found = runtime.network.nextMACEntry(&page.cursor, now: now) else {
-            page.isLast = true
-            break
-          }
-          page.entries.append(found)
-        }
-        return page
-      }
-      all += page.entries
-      if page.isLast { return all }
-      cursor = page.cursor
-    }
   }
 
   private func status(

@@ -29,12 +29,6 @@ public struct LaneRings: Sendable {
     let notes: RingWriter<LaneNote>
     let messages: RingWriter<LaneMessage>
     let frames: LaneFrameWriter
-
-    init(
-      _ notes: RingWriter<LaneNote>, _ messages: RingWriter<LaneMessage>, _ frames: LaneFrameWriter
-    ) {
-      (self.notes, self.messages, self.frames) = (notes, messages, frames)
-    }
   }
 
   /// What comes from another lane.
@@ -42,12 +36,6 @@ public struct LaneRings: Sendable {
     let notes: RingReader<LaneNote>
     let messages: RingReader<LaneMessage>
     let frames: LaneFrameReader
-
-    init(
-      _ notes: RingReader<LaneNote>, _ messages: RingReader<LaneMessage>, _ frames: LaneFrameReader
-    ) {
-      (self.notes, self.messages, self.frames) = (notes, messages, frames)
-    }
   }
 
   public let lane: Int
@@ -73,8 +61,8 @@ public struct LaneRings: Sendable {
     let messages = makeSharedRing(capacity: messageCapacity, filledWith: LaneMessage.none)
     let frames = LaneFrameWriter.make(lines: lines)
     return (
-      Outlet(notes.writer, messages.writer, frames.0),
-      Inlet(notes.reader, messages.reader, frames.1)
+      Outlet(notes: notes.writer, messages: messages.writer, frames: frames.0),
+      Inlet(notes: notes.reader, messages: messages.reader, frames: frames.1)
     )
   }
 

@@ -57,3 +57,13 @@ struct FlowID: Sendable, BitwiseCopyable {
     return UInt64(ports) << 32 | (origin >> 56) << 24
   }
 }
+
+extension FrameBatch {
+  /// The flow of frame `index`, if it has one.
+  @inline(__always)
+  func flow(of index: Int) -> FlowID? {
+    let frame = self[index]
+    guard frame.byteCount >= FrameHead.byteCount else { return nil }
+    return FlowID(head(of: index), ingress: frame.ingress)
+  }
+}

@@ -24,11 +24,6 @@ enum OrdinaryResult {
 }
 
 extension Switch {
-  /// From this many addresses on, the MAC table is larger than the first-level cache of a core.
-  private static let readAheadMACs = 512
-  /// How far ahead: long enough for memory to answer, and few enough that no question is lost. A core waits
-  /// for some 20 lines at a time, and forgets hints beyond.
-  private static let readAheadFrames = 12
   private static let ipv4: UInt64 = 0x0800
   private static let ipv6: UInt64 = 0x86DD
   private static let icmpv6: UInt8 = 58
@@ -103,10 +98,12 @@ extension Switch {
       promiscuousCount == 0
     else { return .other }
     let vlan = lines[ingress].keyVLAN
-    guard let port = macs.localPort(of: first & ~0xFFFF | vlan, nowSeconds: context.seconds),
+    guard
+      let port = macs.localPort(
+        of: Self.destinationKey(first, vlan), nowSeconds: context.seconds),
       port != frame.ingress.rawValue
     else { return .other }
-    let sourceKey = first << 48 | second >> 16 & 0xFFFF_FFFF_0000 | vlan
+    let sourceKey = Self.sourceKey(first, second, vlan)
     var learned = -2
     if sourceKey != lines[ingress].sourceKey {
       switch lines[ingress].otherSources {
@@ -122,11 +119,9 @@ extension Switch {
       }
     }
     let out = PortIndex(rawValue: port)
-    let flow =
-      frame.byteCount >= FrameHead.byteCount
-      ? FlowID(batch.head(of: index), ingress: frame.ingress) : nil
+    let flow = batch.flow(of: index)
     let isFiltered = lines[ingress].hasIngressRules && !isExcluded(flow, from: ingress)
-    let isStaged = lines[ingress].hasIngressShape || !lines[out.index].isPlainEgress
+    let isStaged = isStaged(from: ingress, to: out)
     if learned >= 0 {
       // It is refreshed when the policies have let the frame pass: with any, the frame goes the whole way.
       if isFiltered || isStaged { return .other }
@@ -191,48 +186,7 @@ extension Switch {
     return bytes.byteCount > 54 && bytes.byte(20) != Self.icmpv6
   }
 
-  /// Asks for what the first frames are looked up in. Each frame that is switched asks for a later one.
-  @inline(never)
-  mutating func beginReadAhead(_ batch: borrowing FrameBatch, from start: Int) {
-    verdicts.judge(frames: batch.count &- start)
-    var index = start
-    while index < min(start &+ Self.readAheadFrames, batch.count) {
-      readAhead(batch, index)
-      index &+= 1
-    }
-  }
-
-  /// Asks for what a frame is looked up in: its place in the verdict cache, or else the lines of a large MAC
-  /// table. Decides nothing.
-  @inline(__always)
-  private mutating func readAhead(_ batch: borrowing FrameBatch, _ index: Int) {
-    guard verdicts.isAsked else {
-      verdicts.skip(index)
-      if macs.count >= Self.readAheadMACs { readAheadMACs(batch, index) }
-      return
-    }
-    let frame = batch[index]
-    guard frame.byteCount >= FrameHead.byteCount, !frame.tag.isPresent,
-      !frame.offload.needsSegmentation,
-      let flow = FlowID(batch.head(of: index), ingress: frame.ingress)
-    else { return verdicts.skip(index) }
-    verdicts.prefetch(flow, of: index)
-  }
-
-  /// Guesses the VLAN, and a wrong guess costs a cache miss.
-  @inline(never)
-  private mutating func readAheadMACs(_ batch: borrowing FrameBatch, _ index: Int) {
-    let frame = batch[index]
-    let ingress = frame.ingress.index
-    guard ingress < lines.count, frame.byteCount >= 16 else { return }
-    let (first, second) = batch.firstWords(of: index)
-    let vlan = lines[ingress].keyVLAN | UInt64(frame.tag.vlan)
-    macs.prefetch(first & ~0xFFFF | vlan)
-    let sourceKey = first << 48 | second >> 16 & 0xFFFF_FFFF_0000 | vlan
-    if sourceKey != lines[ingress].sourceKey { macs.prefetch(sourceKey) }
-  }
-
-  /// The same where a port has filters, shapers or anything else to say.
+  /// The end of an ordinary frame where a port has filters, shapers or anything else to say.
   @inline(never)
   private mutating func stage(
     _ index: Int, isFiltered: Bool, to out: PortIndex, _ batch: borrowing FrameBatch,
@@ -262,14 +216,26 @@ extension Switch {
     _ header: inout FrameHeader, to out: PortIndex, _ batch: borrowing FrameBatch
   ) {
     let ingress = header.ingress.index
-    guard verdicts.isAsked, header.byteCount >= FrameHead.byteCount, header.rewrite == .none,
-      !header.isPriorityMarked,
-      !plan.ruleSets[Int(plan.ports[ingress].ingressRules) - 1].looksAtFlags
+    guard verdicts.isAsked, header.rewrite == .none, !header.isPriorityMarked,
+      !plan.ruleSets[Int(plan.ports[ingress].ingressRules) - 1].looksAtFlags,
+      let flow = batch.flow(of: Int(header.index))
     else { return }
-    guard let flow = FlowID(batch.head(of: Int(header.index)), ingress: header.ingress) else {
-      return
-    }
-    let isStaged = lines[ingress].hasIngressShape || !lines[out.index].isPlainEgress
-    verdicts.insert(flow, FlowVerdict(port: out, isStaged: isStaged))
+    verdicts.insert(flow, FlowVerdict(port: out, isStaged: isStaged(from: ingress, to: out)))
+  }
+
+  /// Whether a frame that the filter lets pass meets a shaper or an egress policy.
+  @inline(__always)
+  private func isStaged(from ingress: Int, to out: PortIndex) -> Bool {
+    lines[ingress].hasIngressShape || !lines[out.index].isPlainEgress
+  }
+
+  /// The raw key of the destination of a frame that begins with these 8 bytes; `vlan` as in `keyVLAN`.
+  @inline(__always)
+  static func destinationKey(_ first: UInt64, _ vlan: UInt64) -> UInt64 { first & ~0xFFFF | vlan }
+
+  /// The same of its source, which ends in the next 8 bytes.
+  @inline(__always)
+  static func sourceKey(_ first: UInt64, _ second: UInt64, _ vlan: UInt64) -> UInt64 {
+    first << 48 | second >> 16 & 0xFFFF_FFFF_0000 | vlan
   }
 }

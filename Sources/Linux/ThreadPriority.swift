@@ -11,6 +11,14 @@ public enum ThreadPriority {
   @discardableResult
   public static func raise(to nice: Int32) -> Bool {
     precondition((-20...(-1)).contains(nice), "a raised priority is a negative nice value")
+    return set(nice)
+  }
+
+  /// Back among ordinary threads, for work that nobody waits for: so others are let in by `Thread.yield`,
+  /// which means little from a thread that goes before them.
+  public static func makeOrdinary() { _ = set(0) }
+
+  private static func set(_ nice: Int32) -> Bool {
     // On Linux, 0 is the calling thread and not its process: each thread has a nice value.
     return setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, nice) == 0
   }

@@ -8,10 +8,15 @@
 //   frames soon after sleeping  the spin was too short: it doubles
 //   frames long after sleeping  the spin was in vain: it halves, and below 5 us it is none
 //
-// Two things bound what that takes from others. Spins in vain have an allowance of 1/64 of the time. And
-// the worker yields while it spins; when somebody else then used the processor for long, there is no
-// spare processor to spin on, and the worker sleeps at once for a while: a sleeper is woken by the next
-// frame, while one that has yielded waits for the end of the other's turn.
+// Gaps are longer while the worker sleeps, by the wake-ups themselves. So the limit is well above the gaps
+// that spinning leads to: below, two guests that answer each other would never be found out.
+//
+// Two things bound what spinning takes from others. What is spun in vain has an allowance: 1/128 of the
+// time, and as much again as was spun with success. Only whole spins are begun: many that are too short
+// would use it up and find nothing. And the worker yields while it spins; when somebody else then used the
+// processor for long, there is no spare processor to spin on, and the worker sleeps at once for a while,
+// longer each time that this is found again: a sleeper is woken by the next frame, while one that has
+// yielded waits for the end of the other's turn.
 
 package import Base
 
@@ -20,14 +25,15 @@ package import Base
 /// - Thread: the worker's.
 package struct PollPolicy: Sendable {
   /// Longer gaps are slept through: the wake-up is then a small part of them.
-  package static let spinLimitNanoseconds: UInt64 = 50_000
+  package static let spinLimitNanoseconds: UInt64 = 200_000
   package static let spinFirstNanoseconds: UInt64 = 5_000
   /// Of the time, in vain.
-  package static let allowanceShift: UInt64 = 6
+  package static let allowanceShift: UInt64 = 7
   package static let allowanceLimitNanoseconds: UInt64 = 1_000_000
   /// A yield of this length was used by somebody who works, not by one who answers a frame.
-  package static let contendedNanoseconds: UInt64 = 50_000
-  package static let contendedPauseNanoseconds: UInt64 = 5_000_000
+  package static let contendedNanoseconds: UInt64 = 500_000
+  package static let pauseFirstNanoseconds: UInt64 = 5_000_000
+  package static let pauseLimitNanoseconds: UInt64 = 160_000_000
 
   package let mode: PollMode
   /// How long after frames the worker looks for more.
@@ -36,7 +42,9 @@ package struct PollPolicy: Sendable {
   package private(set) var allowanceNanoseconds = Self.allowanceLimitNanoseconds
   private var grownUntil = MonotonicTime.zero
   private var lastFrames = MonotonicTime.zero
-  private var contendedUntil = MonotonicTime.zero
+  /// The last pause after the processor was needed by others.
+  private var pauseNanoseconds: UInt64 = 0
+  private var pausedUntil = MonotonicTime.zero
   private var hasSlept = true
 
   package init(_ mode: PollMode) { self.mode = mode }
@@ -51,8 +59,9 @@ package struct PollPolicy: Sendable {
     if hasMoved { learn(now: now) } else if hasSlept { return false }
     grow(now: now)
     let spun = now.nanoseconds(since: lastFrames)
-    // No longer than it may be in vain, so that the allowance is never exceeded by a whole spin.
-    if spun < min(spinNanoseconds, allowanceNanoseconds), now >= contendedUntil { return true }
+    if spun < spinNanoseconds, spinNanoseconds <= allowanceNanoseconds, now >= pausedUntil {
+      return true
+    }
     if !hasMoved { allowanceNanoseconds -= min(allowanceNanoseconds, spun) }
     hasSlept = true
     return false
@@ -60,9 +69,12 @@ package struct PollPolicy: Sendable {
 
   /// The worker let others use its processor, and they did for this long.
   package mutating func hasYielded(forNanoseconds taken: UInt64, now: MonotonicTime) {
-    if taken > Self.contendedNanoseconds {
-      contendedUntil = now.advanced(byNanoseconds: Self.contendedPauseNanoseconds)
-    }
+    guard taken > Self.contendedNanoseconds else { return }
+    let isOftenSo = now < pausedUntil.advanced(byNanoseconds: pauseNanoseconds)
+    pauseNanoseconds =
+      isOftenSo
+      ? min(Self.pauseLimitNanoseconds, 2 * pauseNanoseconds) : Self.pauseFirstNanoseconds
+    pausedUntil = now.advanced(byNanoseconds: pauseNanoseconds)
   }
 
   private mutating func learn(now: MonotonicTime) {
@@ -71,6 +83,7 @@ package struct PollPolicy: Sendable {
     if !hasSlept {
       let sunk = spinNanoseconds - spinNanoseconds >> 6
       spinNanoseconds = min(Self.spinLimitNanoseconds, max(2 * gap, sunk))
+      allow(gap)
     } else if gap <= Self.spinLimitNanoseconds {
       let grown = max(Self.spinFirstNanoseconds, 2 * spinNanoseconds)
       spinNanoseconds = min(Self.spinLimitNanoseconds, grown)
@@ -85,6 +98,10 @@ package struct PollPolicy: Sendable {
   private mutating func grow(now: MonotonicTime) {
     let units = now.nanoseconds(since: grownUntil) >> Self.allowanceShift
     grownUntil = grownUntil.advanced(byNanoseconds: units << Self.allowanceShift)
-    allowanceNanoseconds = min(Self.allowanceLimitNanoseconds, allowanceNanoseconds + units)
+    allow(units)
+  }
+
+  private mutating func allow(_ nanoseconds: UInt64) {
+    allowanceNanoseconds = min(Self.allowanceLimitNanoseconds, allowanceNanoseconds + nanoseconds)
   }
 }

@@ -33,9 +33,6 @@ final class Worker: Sendable {
       let name = number == 0 ? "worker" : "worker \(number)"
       thread = JoinOnce(
         try Thread(named: name, owning: parts) { parts in
-          // On a busy machine every guest would lose frames while the worker waits for its turn: a TAP
-          // holds 1,000 of them.
-          ThreadPriority.raise(to: -15)
           var loop = WorkerLoop(parts, mailbox: mailbox, notices: notices)
           loop.run()
         })
@@ -90,6 +87,7 @@ private struct WorkerLoop: ~Copyable {
   private var deadline = MonotonicTime.zero
   private var lastTick = MonotonicTime.zero
   private var hasChanged = true
+  private var precedence = Precedence()
 
   init(_ parts: consuming WorkerParts, mailbox: Mailbox<WorkerState>, notices: NoticeBoard) {
     state = WorkerState(poller: parts.poller, number: parts.number, bells: parts.bells)
@@ -113,7 +111,9 @@ private struct WorkerLoop: ~Copyable {
       tickIfNeeded(before: looksAgain ? Self.tickNanoseconds : 0, now: now)
       state.exchangeNotes(now: now)
       postNotices()
-      if looksAgain && !hasMoved && policy.mode != .busy { yield() }
+      let isIdle = looksAgain && !hasMoved && policy.mode != .busy
+      precedence.set(goesFirst: !isIdle)
+      if isIdle { yield() }
     }
   }
 
@@ -182,5 +182,29 @@ private struct WorkerLoop: ~Copyable {
       for case .attachmentGone(let name, let port) in fresh { state.silence(port, of: name) }
       notices.post(fresh)
     }
+  }
+}
+
+/// Whether the worker goes before ordinary threads.
+///
+/// It does while it has frames, and when it sleeps, so that it is woken at once: on a busy machine every
+/// guest would lose frames while the worker waits for its turn (a TAP holds 1,000 of them). It does not
+/// while it only looks for frames: a guest that was woken on this processor must not wait for that.
+private struct Precedence {
+  private static let nice: Int32 = -15
+
+  private let isAllowed: Bool
+  private var goesFirst: Bool
+
+  /// Sets it for the calling thread.
+  init() {
+    isAllowed = ThreadPriority.raise(to: Self.nice)
+    goesFirst = isAllowed
+  }
+
+  mutating func set(goesFirst: Bool) {
+    guard isAllowed, goesFirst != self.goesFirst else { return }
+    self.goesFirst = goesFirst
+    if goesFirst { ThreadPriority.raise(to: Self.nice) } else { ThreadPriority.makeOrdinary() }
   }
 }

@@ -35,8 +35,14 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, swiftSettings: strict + instrumented)
 }
 
+/// Released programs carry what they need of Swift's libraries: they run where no Swift is installed, and
+/// are some megabytes smaller in memory.
+let carriesSwift = ["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims"]
+
 func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+  .executableTarget(
+    name: name, dependencies: dependencies, swiftSettings: strict,
+    linkerSettings: [.unsafeFlags(carriesSwift, .when(configuration: .release))])
 }
 
 func library(_ name: String, pkgConfig: String, package: String) -> Target {

@@ -6,11 +6,11 @@
 //   F7  martlet   martlet-bench   WireExercise
 //   F6  Lab   Rig   BenchReport
 //   F5  HostAgent
-//   F4  Attachments   XDP   VhostUser   Netlink   ConfigFile   HTTP   Planner   QMP
+//   F4  Attachments   XDP   VhostUser   Netlink   ConfigFile   HTTP   Trust   Stores   Planner   QMP
 //   F3  Dataplane   Model
 //   F2  FrameMemory   Tables   Protocols   Linux
 //   F1  Base   Wire
-//   F0  CMemory  CLinux  CNetlink  CPcap  CYAML  CMicrohttpd  CCurl  CXDP  CAllocationCount  CBenchPeers
+//   F0  CMemory CLinux CNetlink CPcap CYAML CMicrohttpd CCurl CGnuTLS CSQLite CXDP CAllocationCount CBenchPeers
 
 import PackageDescription
 
@@ -66,7 +66,9 @@ let floors: [Target] = [
   library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
   library("CYAML", pkgConfig: "yaml-0.1", package: "libyaml-dev"),
   library("CMicrohttpd", pkgConfig: "libmicrohttpd", package: "libmicrohttpd-dev"),
+  library("CGnuTLS", pkgConfig: "gnutls", package: "libgnutls28-dev"),
   library("CCurl", pkgConfig: "libcurl", package: "libcurl4-gnutls-dev"),
+  library("CSQLite", pkgConfig: "sqlite3", package: "libsqlite3-dev"),
   library("CXDP", pkgConfig: "libbpf", package: "libbpf-dev"),
   // F1
   module("Base", ["CMemory"]),
@@ -90,6 +92,8 @@ let floors: [Target] = [
   module(
     "Planner", ["Base", "Wire", "FrameMemory", "Tables", "Protocols", "Dataplane", "Model"]),
   module("QMP", ["Base", "Wire", "Linux"]),
+  module("Trust", ["Base", "CGnuTLS"]),
+  module("Stores", ["Base", "Linux", "HTTP", "CSQLite"]),
   // F5
   module(
     "HostAgent",
@@ -146,7 +150,9 @@ let suites: [Target] = [
   tests("NetlinkTests", ["Base", "Wire", "Linux", "Netlink"]),
   tests("ConfigFileTests", ["Base", "Wire", "Model", "ConfigFile"]),
   tests("QMPTests", ["Base", "Wire", "Linux", "QMP"]),
-  tests("HTTPTests", ["Base", "Linux", "HTTP"]),
+  tests("HTTPTests", ["Base", "Linux", "HTTP", "Trust"]),
+  tests("TrustTests", ["Base", "Linux", "Trust"]),
+  tests("StoresTests", ["Base", "Linux", "HTTP", "Stores"]),
   tests(
     "CommandLineTests", ["Base", "Wire", "Linux", "Model", "HTTP", "Attachments", "martlet"]),
   tests(

@@ -143,9 +143,25 @@ final class HTTPExchange: Sendable {
           remedy: "use GET, POST, PUT or DELETE"),
         status: 405)
     }
-    // SAFETY: the connection lives during the callback.
-    let peer = unsafe Self.peer(of: connection)
-    return handler(HTTPRequest(method: method, target: target, body: incoming.body, peer: peer))
+    var request = HTTPRequest(method: method, target: target, body: incoming.body)
+    // SAFETY: the connection lives during the callback; its strings are copied.
+    request.peer = unsafe Self.peer(of: connection)
+    request.certificate = unsafe Self.certificate(of: connection)
+    request.authorization = unsafe MHD_lookup_connection_value(
+      connection, .HEADER_KIND, "Authorization"
+    ).map { unsafe String(cString: $0) }
+    return handler(request)
+  }
+
+  private static func certificate(of connection: OpaquePointer) -> HTTPClientCertificate {
+    var bytes: UnsafePointer<UInt8>?
+    var count: UInt32 = 0
+    // SAFETY: the connection lives during the callback, and owns the bytes, which are copied.
+    switch unsafe martlet_httpd_certificate(connection, &bytes, &count) {
+    case 1: return unsafe .verified(Array(UnsafeBufferPointer(start: bytes, count: Int(count))))
+    case 0: return .none
+    default: return .refused
+    }
   }
 
   private var tooLarge: HTTPResponse {

@@ -26,13 +26,28 @@ public struct HTTPPeer: Hashable, Sendable {
   }
 }
 
+/// What a client has shown of itself over TLS.
+public enum HTTPClientCertificate: Hashable, Sendable {
+  /// Nothing; or there is no TLS.
+  case none
+  /// A certificate that the server's client authority has signed for clients, and that is valid now: in DER
+  /// form. Whether it has been revoked is the handler's to know.
+  case verified([UInt8])
+  /// Another one.
+  case refused
+}
+
 /// One request, read to its end.
 public struct HTTPRequest: Sendable {
   public var method: HTTPMethod
   public var target: HTTPTarget
   public var body: [UInt8]
-  /// Who asks; nil when the kernel does not say.
+  /// Who asks on a Unix socket; nil when the kernel does not say.
   public var peer: HTTPPeer?
+  /// Who asks over TLS.
+  public var certificate = HTTPClientCertificate.none
+  /// The value of the Authorization header (RFC 9110, 11.6.2), if there is one.
+  public var authorization: String?
   /// What the `{name}` segments of the route matched. Filled by `HTTPRouter`.
   public var parameters: [String: String] = [:]
 

@@ -10,4 +10,7 @@ public enum WallClock {
     unsafe clock_gettime(CLOCK_REALTIME, &time)
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
+
+  /// Whole seconds since 1970.
+  public static func nowSeconds() -> Int { Int(nowNanoseconds() / 1_000_000_000) }
 }

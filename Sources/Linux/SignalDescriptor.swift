@@ -9,6 +9,8 @@ public enum Signal: Int32, Sendable, CaseIterable {
   case interrupt = 2
   case kill = 9
   case terminate = 15
+  case `continue` = 18
+  case stop = 19
 }
 
 /// Receives signals on a descriptor instead of dying of them.

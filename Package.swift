@@ -140,10 +140,12 @@ let suites: [Target] = [
   tests("DataplaneTests", ["Base", "Wire", "FrameMemory", "Tables", "Protocols", "Dataplane"]),
   tests("ProtocolsTests", ["Base", "Wire", "Tables", "Protocols"]),
   tests("ModelTests", ["Base", "Wire", "Model"]),
-  tests("AttachmentsTests", ["Base", "Wire", "FrameMemory", "Linux", "Netlink", "Attachments"]),
+  tests(
+    "AttachmentsTests",
+    ["Base", "Wire", "FrameMemory", "Linux", "Netlink", "Attachments", "Rig"]),
   tests(
     "XDPTests",
-    ["Base", "Wire", "FrameMemory", "Linux", "Attachments", "XDP"]),
+    ["Base", "Wire", "FrameMemory", "Linux", "Attachments", "XDP", "Rig"]),
   tests(
     "VhostUserTests",
     ["Base", "Wire", "FrameMemory", "Linux", "CLinux", "Attachments", "VhostUser", "Rig"]),

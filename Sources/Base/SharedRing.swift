@@ -65,6 +65,8 @@ public final class RingWriter<Element: BitwiseCopyable & Sendable>: @unchecked S
   private let capacity: Int
   /// Elements so far, those that the reader does not see yet included.
   private var count = 0
+  /// Elements that the reader sees, taken or not.
+  private var published = 0
   /// The reader's count as it was last seen.
   private var seenRead = 0
 
@@ -95,8 +97,12 @@ public final class RingWriter<Element: BitwiseCopyable & Sendable>: @unchecked S
     count &+= 1
   }
 
+  /// Elements that were put and not published.
+  public var unpublishedCount: Int { count &- published }
+
   /// Shows the reader what was put.
   public func publish() {
+    published = count
     // SAFETY: the count lives as long as the memory.
     unsafe written.pointee.store(count, ordering: .releasing)
   }

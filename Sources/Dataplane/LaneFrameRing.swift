@@ -53,6 +53,9 @@ struct LaneFrameWriter: Sendable {
     return true
   }
 
+  /// Frames that the reader does not see yet.
+  var waitingCount: Int { heads.unpublishedCount }
+
   func publish() {
     lines.publish()
     heads.publish()

@@ -2,6 +2,7 @@
 //
 //   process / produce          may note things, and hand frames over
 //   rings.handOver(from:)      before the batch is emptied: frames for ports that another lane serves
+//   rings.showHandedOver()     those that were to wait for others
 //   rings.exchange(with:)      notes in, notes out
 //   rings.takeOver(into:)      frames of other lanes for ports that this one serves, in a batch of their own
 //
@@ -21,6 +22,9 @@ internal import Wire
 public struct LaneRings: Sendable {
   public static let noteCapacity = 4_096
   public static let messageCapacity = 64
+  /// Showing frames costs both lanes some four misses of the cache, however many they are. So they may wait for
+  /// each other until there are so many.
+  private static let runFrames = 16
   /// Lines of 64 bytes for the frames from a lane to all others together.
   private static let linesOfLane = 65_536
 
@@ -111,8 +115,11 @@ public struct LaneRings: Sendable {
 
   /// Sends the frames of a batch that are for ports of other lanes. Call it before the batch is emptied.
   ///
-  /// - Returns: the lanes that were given some, as bits.
-  public func handOver(from network: inout Switch, _ batch: borrowing FrameBatch) -> UInt32 {
+  /// - Parameter mayWait: a few frames are not shown before `showHandedOver`, or more of them.
+  /// - Returns: the lanes that were shown some, as bits.
+  public func handOver(
+    from network: inout Switch, _ batch: borrowing FrameBatch, mayWait: Bool = false
+  ) -> UInt32 {
     let count = network.handoverCount
     guard count > 0 else { return 0 }
     var given: UInt32 = 0
@@ -121,15 +128,25 @@ public struct LaneRings: Sendable {
       for index in 0..<count {
         let handover = network.handover(index)
         guard network.homeLane(of: handover.port) == lane else { continue }
-        if frames.put(handover, batch) {
-          given |= 1 << UInt32(lane)
-        } else {
-          network.refuseHandover(index)
-        }
+        if !frames.put(handover, batch) { network.refuseHandover(index) }
       }
-      frames.publish()
+      if frames.waitingCount > (mayWait ? Self.runFrames - 1 : 0) {
+        frames.publish()
+        given |= 1 << UInt32(lane)
+      }
     }
     network.removeHandovers()
+    return given
+  }
+
+  /// Shows other lanes the frames that have waited. Returns the lanes that were shown some, as bits.
+  public func showHandedOver() -> UInt32 {
+    var given: UInt32 = 0
+    for (lane, outlet) in out.enumerated() {
+      guard let frames = outlet?.frames, frames.waitingCount > 0 else { continue }
+      frames.publish()
+      given |= 1 << UInt32(lane)
+    }
     return given
   }
 

@@ -30,7 +30,7 @@ struct TeamDraft {
 
   /// How often load is looked at: the shortest interval that a team asks for.
   var loadIntervalSeconds: UInt32 {
-    UInt32(shortestInterval ?? EffectivePolicy.Teaming.loadIntervalDefault)
+    UInt32(shortestInterval ?? TeamingPolicy.loadIntervalDefault)
   }
 
   /// The number of a team whose ports are in a VLAN: the lowest of a trunk, the primary of a private VLAN.
@@ -79,11 +79,6 @@ struct TeamDraft {
       return plan
     }
   }
-}
-
-extension EffectivePolicy.Teaming {
-  /// Seconds; what vSphere looks at load with.
-  fileprivate static let loadIntervalDefault = 30
 }
 
 extension TeamPlan.Policy {

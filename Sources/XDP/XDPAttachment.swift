@@ -22,6 +22,8 @@ internal import Linux
 public final class XDPAttachment: Attachment {
   /// An Ethernet header and a tag.
   static let headerBytes = 18
+  /// The kernel gets cells when such a part is missing of those that it is to have.
+  private static let refillParts = 16
   /// A worker that never sleeps asks so often, when nothing comes, whether the device is still there.
   private static let idleCallsPerLook = 1_024
 
@@ -86,7 +88,7 @@ public final class XDPAttachment: Attachment {
         device.queues[(firstQueue + step) % queueCount])
       taken += unsafe queue._withUnsafeGuaranteedRef {
         let count = $0.receive(into: &batch, port: port, limit: room - taken)
-        $0.refill()
+        $0.refill(atLeast: memory.shareCount / Self.refillParts)
         return count
       }
     }

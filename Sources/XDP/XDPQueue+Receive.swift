@@ -10,9 +10,12 @@ internal import Wire
 
 extension XDPQueue {
   /// Gives the kernel cells until it has its share, as far as there are free ones.
-  func refill() {
+  ///
+  /// - Parameter run: not before so many are missing: each time moves lines of the ring between processors.
+  func refill(atLeast run: Int = 1) {
     // SAFETY: the rings live as long as this object; entries below what is free are ours to write.
     let missing = memory.shareCount - (unsafe rings.pointee.fillCount)
+    guard missing >= run else { return }
     let wanted = min(missing, memory.pool.freeCount)
     guard wanted > 0 else { return }
     let room = Int(unsafe xsk_prod_nb_free(&rings.pointee.fill, UInt32(wanted)))

@@ -26,7 +26,10 @@ struct PipelineLane: ~Copyable {
   /// Frames of other lanes.
   private var handed: FrameBatch
   private var handedDeliveries: DeliveryList
+  private var turns = 0
   private var lastTick = MonotonicTime.zero
+  /// Frames for the other lane wait for so many batches, as in the agent.
+  private static let turnsToWait = 8
   /// As the agent's worker does while it does not sleep.
   private static let tickNanoseconds: UInt64 = 20_000
 
@@ -55,7 +58,9 @@ struct PipelineLane: ~Copyable {
   mutating func turn(now: MonotonicTime) {
     traffic.fill(&batch)
     _ = network.process(batch, from: 0, into: &deliveries, now: now)
-    _ = rings.handOver(from: &network, batch)
+    _ = rings.handOver(from: &network, batch, mayWait: true)
+    turns += 1
+    if turns % Self.turnsToWait == 0 { _ = rings.showHandedOver() }
     deliveries.removeAll()
     batch.removeAll()
     _ = rings.exchange(with: &network, now: now)
@@ -152,6 +157,7 @@ final class PipelineLanes {
     }
     for _ in 0...scenario.macs / 512 + 2 {
       for worker in workers {
+        _ = worker.lane.rings.showHandedOver()
         _ = worker.lane.rings.exchange(with: &worker.lane.network, now: end)
         worker.lane.takeOver(now: end)
       }

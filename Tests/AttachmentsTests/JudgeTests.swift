@@ -4,6 +4,7 @@
 import Attachments
 import FrameMemory
 import Linux
+import Rig
 import Testing
 
 @Suite("the kernel as the judge", .enabled(if: canMakeDevices, needsDevices), .serialized)

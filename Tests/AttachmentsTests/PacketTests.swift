@@ -4,6 +4,7 @@ import Attachments
 import Base
 import FrameMemory
 import Linux
+import Rig
 import Testing
 import Wire
 
@@ -12,7 +13,7 @@ struct PacketTests {
   private let space: TestNamespace
 
   init() throws {
-    space = try TestNamespace("pkt")
+    space = try TestNamespace()
     try space.run(
       """
       ip link add v0 type veth peer name v1; ip link set v0 up; ip link set v1 up
@@ -316,7 +317,7 @@ struct PacketTests {
   @Test("a device that went to another namespace is gone")
   func moved() throws {
     let v0 = try attach("v0")
-    let other = try TestNamespace("other")
+    let other = try TestNamespace()
     try space.run("ip link set v0 netns \(other.name)")
     var batch = FrameBatch(capacity: 2)
     #expect(v0.receive(into: &batch, port: PortIndex(0), limit: 2) == .gone)

@@ -4,12 +4,13 @@ import Attachments
 import Base
 import FrameMemory
 import Linux
+import Rig
 import Testing
 
 @Suite("TAP", .enabled(if: canMakeDevices, needsDevices), .serialized) struct TapTests {
   private let space: TestNamespace
 
-  init() throws { space = try TestNamespace("tap") }
+  init() throws { space = try TestNamespace() }
 
   private func far() throws -> PacketAttachment {
     PacketAttachment(try PacketSocket(device: "tap0", namespace: space.handle))

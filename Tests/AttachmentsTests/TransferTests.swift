@@ -10,6 +10,7 @@ import Attachments
 import Base
 import FrameMemory
 import Linux
+import Rig
 import Synchronization
 import Testing
 import Wire
@@ -31,8 +32,8 @@ final class CrossingScene {
   private(set) var relays: [Relay] = []
 
   init(_ crossing: Crossing) throws {
-    a = try TestNamespace("a")
-    b = try TestNamespace("b")
+    a = try TestNamespace()
+    b = try TestNamespace()
     switch crossing {
     case .tapToTap: relays = [try Relay(try tap(a, 1), try tap(b, 2))]
     case .tapToPacket: relays = [try Relay(try tap(a, 1), try pair(b, 2))]

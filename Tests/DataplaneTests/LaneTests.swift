@@ -285,15 +285,27 @@ extension LaneNetworks {
     #expect(lane.sums.handedOver == 2_048)
   }
 
+  @Test func framesWaitForEachOtherWhereTheyMay() {
+    let net = lanesWithOneSender()
+    for _ in 0..<15 { handOver(net, mayWait: true) }
+    #expect(!net.rings[0].isWaiting && takeOver(net) == 0)
+    #expect(net.rings[1].showHandedOver() == 1 && takeOver(net) == 15)
+    #expect(net.rings[1].showHandedOver() == 0)
+    for _ in 0..<15 { handOver(net, mayWait: true) }
+    handOver(net)
+    #expect(takeOver(net) == 16, "the sixteenth shows them all")
+    #expect(net.sums.holds)
+  }
+
   /// Takes a frame from port 3 to port 4 through lane 1, as far as the ring.
-  private func handOver(_ net: LaneNetworks) {
+  private func handOver(_ net: LaneNetworks, mayWait: Bool = false) {
     let lane = net.lanes[1]
     lane.batch.removeAll()
     lane.deliveries.removeAll()
     lane.batch.append(copying: frame(from: mac(3), to: mac(4)).rawSpan, ingress: PortIndex(3))
     _ = lane.network.process(lane.batch, from: 0, into: &lane.deliveries, now: lane.now)
-    let given = net.rings[1].handOver(from: &lane.network, lane.batch)
-    #expect(given == 1 && lane.deliveries.count == 0)
+    let given = net.rings[1].handOver(from: &lane.network, lane.batch, mayWait: mayWait)
+    #expect((given == 0) == mayWait && lane.deliveries.count == 0)
   }
 
   /// How many deliveries lane 0 makes of what waits.

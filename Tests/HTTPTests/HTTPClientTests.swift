@@ -7,7 +7,9 @@ import Linux
 import Testing
 
 @Suite struct HTTPClientTests {
-  let folder = TemporaryFolder()
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
 
   func serve() throws -> HTTPServer {
     let router = echoRouter()

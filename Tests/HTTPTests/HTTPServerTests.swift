@@ -8,7 +8,9 @@ import Synchronization
 import Testing
 
 @Suite struct HTTPServerTests {
-  let folder = TemporaryFolder()
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
 
   func serve(_ change: (inout HTTPServer.Limits) -> Void = { _ in }) throws -> HTTPServer {
     var limits = HTTPServer.Limits()

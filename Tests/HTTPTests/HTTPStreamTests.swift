@@ -6,7 +6,9 @@ import Linux
 import Testing
 
 @Suite struct HTTPStreamTests {
-  let folder = TemporaryFolder()
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
 
   /// A server with one streamed response to hand out.
   func serve(_ stream: HTTPStream) throws -> HTTPServer {

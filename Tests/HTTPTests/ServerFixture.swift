@@ -6,20 +6,7 @@ import HTTP
 import Linux
 import Synchronization
 
-/// A folder that is removed at the end, for socket files.
-final class TemporaryFolder: Sendable {
-  let path: String
-
-  init() {
-    var template = Array("/tmp/martlet-http-XXXXXX".utf8CString)
-    // SAFETY: mkdtemp changes the template in place; it is NUL-terminated.
-    path = unsafe template.withUnsafeMutableBufferPointer { buffer in
-      unsafe mkdtemp(buffer.baseAddress!).map { unsafe String(cString: $0) }
-    }!
-  }
-
-  deinit { try? removeTree(path) }
-
+extension TemporaryFolder {
   var socketPath: String { path + "/s" }
 
   /// The mode of the socket file; nil when it is not there.

@@ -7,8 +7,10 @@ import Testing
 import Trust
 
 @Suite("HTTP over TLS") struct TLSTests {
-  private let folder = TemporaryFolder()
+  private let folder: TemporaryFolder
   private let now = WallClock.nowSeconds()
+
+  init() throws { folder = try TemporaryFolder() }
 
   /// An authority, and the files of whoever it has signed.
   private struct Installation {
@@ -71,7 +73,7 @@ import Trust
   @Test func anotherAuthorityIsWorthNothing() throws {
     let ours = try Installation(folder.path, now: now)
     let server = try ours.serve()
-    let other = TemporaryFolder()
+    let other = try TemporaryFolder()
     let theirs = try Installation(other.path, now: now)
     var tls = try theirs.tls(try Identity(.host, "host1"))
     tls.authority = "\(folder.path)/ca.pem"

@@ -7,7 +7,9 @@ import Linux
 import Testing
 
 @Suite struct UnixListenerTests {
-  let folder = TemporaryFolder()
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
 
   func serve(_ path: String? = nil, answer: String = "x") throws -> HTTPServer {
     try HTTPServer(socketPath: path ?? folder.socketPath) { _ in .json(answer) }

@@ -115,6 +115,51 @@ import Testing
     #expect(rounds.spunNanoseconds > spun)
   }
 
+  /// Two guests that answer each other: frames come 60 us apart while the worker sleeps, wake-ups included, and
+  /// 20 us apart while it looks.
+  @Test func guestsThatAnswerEachOtherAreFoundOut() {
+    var rounds = Rounds(.adaptive)
+    var wasAwake = false
+    for _ in 0..<1_000 {
+      let before = rounds.wakeups
+      rounds.frames(afterNanoseconds: wasAwake ? 20_000 : 60_000)
+      wasAwake = rounds.wakeups == before
+    }
+    let before = rounds.wakeups
+    for _ in 0..<1_000 { rounds.frames(afterNanoseconds: 20_000) }
+    #expect(rounds.wakeups == before)
+  }
+
+  /// One frame in ten comes too late for the spin: what the nine were worth pays for that.
+  @Test func spinsThatSucceedPayForThoseThatDoNot() {
+    var rounds = Rounds(.adaptive)
+    for _ in 0..<2_000 {
+      for _ in 0..<9 { rounds.frames(afterNanoseconds: 30_000) }
+      rounds.frames(afterNanoseconds: 400_000)
+    }
+    #expect(rounds.wakeups < 3 * 2_000)
+  }
+
+  @Test func whoKeepsNeedingTheProcessorIsLeftAloneForLonger() {
+    var rounds = Rounds(.adaptive)
+    var pauses: [UInt64] = []
+    for _ in 0..<8 {
+      for _ in 0..<20 { rounds.frames(afterNanoseconds: 10_000) }
+      let start = rounds.now
+      rounds.policy.hasYielded(
+        forNanoseconds: PollPolicy.contendedNanoseconds + 1, now: rounds.now)
+      let spun = rounds.spunNanoseconds
+      while rounds.spunNanoseconds == spun { rounds.frames(afterNanoseconds: 10_000) }
+      pauses.append(rounds.now.nanoseconds(since: start))
+    }
+    for (shorter, longer) in zip(pauses, pauses.dropFirst()) {
+      #expect(longer >= shorter / 10 * 9)
+    }
+    #expect(pauses[0] < 2 * PollPolicy.pauseFirstNanoseconds)
+    #expect(pauses[7] >= PollPolicy.pauseLimitNanoseconds)
+    #expect(pauses[7] < 2 * PollPolicy.pauseLimitNanoseconds)
+  }
+
   @Test func aShortYieldChangesNothing() {
     var rounds = Rounds(.adaptive)
     for _ in 0..<100 { rounds.frames(afterNanoseconds: 10_000) }

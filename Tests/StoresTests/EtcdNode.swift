@@ -59,7 +59,7 @@ final class EtcdNode: @unchecked Sendable {
 /// Members that form a cluster.
 final class EtcdCluster: Sendable {
   let nodes: [EtcdNode]
-  private let folder = TemporaryFolder()
+  private let folder: TemporaryFolder
 
   /// Waits until it takes writes. The whole of 127.0.0.0/8 is this machine; the process number keeps runs apart.
   init(members: Int) throws {
@@ -70,7 +70,8 @@ final class EtcdCluster: Sendable {
     }
     let peers = addresses.enumerated().map { "n\($0.offset)=http://\($0.element):2380" }
       .joined(separator: ",")
-    let folder = folder
+    let folder = try TemporaryFolder("martlet-etcd")
+    self.folder = folder
     nodes = try addresses.enumerated().map { index, address in
       try EtcdNode("n\(index)", address: address, peers: peers, folder: folder.path)
     }

@@ -6,7 +6,9 @@ import Stores
 import Testing
 
 @Suite("SQLite store") struct SQLiteStoreTests {
-  private let folder = TemporaryFolder()
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
   private var path: String { "\(folder.path)/store.db" }
 
   private func put(_ store: SQLiteStore, _ key: StoreKey, lease: StoreLease? = nil) throws {

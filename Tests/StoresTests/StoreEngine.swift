@@ -30,7 +30,7 @@ struct FreshStore {
       store = MemoryStore()
       folder = nil
     case .sqlite:
-      let folder = TemporaryFolder()
+      let folder = try TemporaryFolder()
       store = try SQLiteStore(path: "\(folder.path)/store.db")
       self.folder = folder
     case .etcd:

@@ -6,8 +6,10 @@ import Testing
 import Trust
 
 @Suite("Certificate authority") struct AuthorityTests {
-  private let folder = TemporaryFolder()
+  private let folder: TemporaryFolder
   private let now = WallClock.nowSeconds()
+
+  init() throws { folder = try TemporaryFolder() }
 
   private func openssl(_ arguments: String...) throws -> (isSuccess: Bool, text: String) {
     let result = try ChildProcess.run(.init(["openssl"] + arguments))

@@ -16,7 +16,7 @@ private let needsGuest: Comment = "\(GuestImage.absence ?? "it can be made")"
   "vhost-user with QEMU",
   .enabled(if: GuestImage.absence == nil, needsGuest), .serialized)
 struct QEMUTests {
-  private let home = TestFolder()
+  private let home: TemporaryFolder
   private var folder: String { home.path }
   private let service: VhostUserService
   private let namespace: NetworkNamespace
@@ -24,6 +24,7 @@ struct QEMUTests {
 
   init() throws {
     image = try GuestImage.shared.get()
+    home = try TemporaryFolder()
     service = try VhostUserService()
     namespace = try NetworkNamespace.create(named: Self.name)
   }

@@ -13,10 +13,11 @@ import VhostUser
   private let frame = GuestFrame(
     header: [UInt8](repeating: 0, count: 12), bytes: [UInt8](1...60))
   private let service: VhostUserService
-  private let home = TestFolder()
+  private let home: TemporaryFolder
   private var folder: String { home.path }
 
   init() throws {
+    home = try TemporaryFolder()
     service = try VhostUserService()
   }
 

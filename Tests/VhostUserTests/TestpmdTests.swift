@@ -19,11 +19,12 @@ private let needsTestpmd: Comment = "needs root and dpdk-testpmd (apt: dpdk)"
   "vhost-user with DPDK",
   .enabled(if: hasTestpmd, needsTestpmd), .serialized)
 struct TestpmdTests {
-  private let home = TestFolder()
+  private let home: TemporaryFolder
   private var folder: String { home.path }
   private let service: VhostUserService
 
   init() throws {
+    home = try TemporaryFolder()
     service = try VhostUserService()
   }
 

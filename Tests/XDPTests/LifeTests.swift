@@ -6,6 +6,7 @@ import Base
 import FrameMemory
 import Glibc
 import Linux
+import Rig
 import Testing
 import Wire
 import XDP

@@ -4,6 +4,7 @@ import Attachments
 import Base
 import FrameMemory
 import Linux
+import Rig
 import Testing
 import Wire
 import XDP

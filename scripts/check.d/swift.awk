@@ -91,10 +91,15 @@ function note_allowances(    rest, rule) {
     say(FNR, "allow", "write `check: allow RULE: reason`, with the reason")
 }
 
+# `BaseTests` for a file of Tests/BaseTests.
+function suite_of(file,    part) {
+  return split(file, part, "/") > 2 && part[1] == "Tests" ? part[2] : ""
+}
+
 function code_line(code,    i, rule) {
   if (code ~ /^ *(@[A-Za-z_]+ +)*((public|internal|package|private|fileprivate) +)?import +/) import_rule(code)
   for (i = 1; i <= ban_count; i++)
-    if (code ~ ban[i, "match"] && covers(ban[i, "where"], module)) {
+    if (code ~ ban[i, "match"] && covers(ban[i, "where"], module, suite_of(file))) {
       if (index(ban[i, "except"], file ": ") == 1) continue
       if (ban_rule[i] == "print" && code ~ /func +(print|dump) *\(/) continue
       report(ban_rule[i], ban[i, "instead"])

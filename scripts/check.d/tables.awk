@@ -35,8 +35,8 @@ function read_bans(path,    line, key) {
   close(path)
 }
 
-# Whether a ban's `where` covers a module (a folder of Sources, or "" for tests).
-function covers(where, module,    word, count, i, on, range) {
+# Whether a ban's `where` covers a module (a folder of Sources, or "" for tests), or a folder of Tests.
+function covers(where, module, suite,    word, count, i, on, range) {
   count = split(where, word, / +/)
   for (i = 1; i <= count; i++) {
     if (word[i] == "all") on = 1
@@ -46,7 +46,7 @@ function covers(where, module,    word, count, i, on, range) {
       split(word[i], range, /[F-]+/)
       if (module in floor_of && floor_of[module] >= range[2] && floor_of[module] <= range[3]) on = 1
     } else if (word[i] == module) on = 1
-    else if (word[i] == "-" module) on = 0
+    else if (word[i] == "-" module || suite != "" && word[i] == "-" suite) on = 0
   }
   return on + 0
 }

@@ -78,11 +78,9 @@ final class SwitchCapture {
           let delivery = list[current]
           entry = list.next(after: current)
           guard delivery.failure == nil else { continue }
-          let seen = CaptureEntry(
-            point: point, reason: nil, direction: .egress, port: port, frame: delivery.frame,
-            tag: delivery.tag, rewrite: delivery.rewrite)
           buffer.add(
-            batch.bytes(of: Int(delivery.frame)), seen, in: client.place, timeNanoseconds: time)
+            batch.bytes(of: Int(delivery.frame)), CaptureEntry(delivery, at: port, point),
+            in: client.place, timeNanoseconds: time)
         }
       }
     }
@@ -96,12 +94,21 @@ final class SwitchCapture {
     guard wanted[port.index].contains(.drop) else { return }
     for client in clients where client.wants(.drop, at: port) {
       client.session.take(now: now) { buffer, time in
-        let seen = CaptureEntry(
-          point: .drop, reason: reason, direction: .egress, port: port, frame: delivery.frame,
-          tag: delivery.tag, rewrite: delivery.rewrite)
         buffer.add(
-          batch.bytes(of: Int(delivery.frame)), seen, in: client.place, timeNanoseconds: time)
+          batch.bytes(of: Int(delivery.frame)), CaptureEntry(delivery, at: port, .drop, reason),
+          in: client.place, timeNanoseconds: time)
       }
     }
+  }
+}
+
+extension CaptureEntry {
+  /// What is seen of a frame that has left the switch.
+  fileprivate init(
+    _ delivery: Delivery, at port: PortIndex, _ point: CapturePoint, _ reason: DropReason? = nil
+  ) {
+    self.init(
+      point: point, reason: reason, direction: .egress, port: port, frame: delivery.frame,
+      tag: delivery.tag, rewrite: delivery.rewrite)
   }
 }

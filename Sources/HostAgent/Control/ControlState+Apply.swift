@@ -33,11 +33,10 @@ extension ControlState {
     let topology = try TopologyFile.parse(text, file: options.configPath)
     try Self.check(topology, declares: options)
     do throws(Failure) {
+      let draft = try compile(topology)
       let changes = ConfigChanges.between(
-        RunningNetwork(self.topology, switches),
-        RunningNetwork(topology, try compile(topology).switches))
-      if isTrial { return changes }
-      try apply(topology, from: text)
+        RunningNetwork(self.topology, switches), RunningNetwork(topology, draft.switches))
+      if !isTrial { try apply(draft, from: text) }
       return changes
     } catch { throw ConfigErrors(error) }
   }
@@ -83,15 +82,17 @@ extension ControlState {
   }
 
   /// Makes a topology what runs. When this throws, nothing has changed.
+  mutating func apply(_ topology: Topology) throws(Failure) { try apply(try compile(topology)) }
+
+  /// Makes a compiled topology what runs. When this throws, nothing has changed.
   ///
   /// - Parameter text: what it was read from, to be kept in place of the configuration file.
-  mutating func apply(_ topology: Topology, from text: [UInt8]? = nil) throws(Failure) {
-    let draft = try compile(topology)
+  private mutating func apply(_ draft: Compiled, from text: [UInt8]? = nil) throws(Failure) {
     try remember(draft.directories)
     if let text { try AtomicFile.write(text, to: options.configPath) }
     let old = switches
     for planned in old { detachChanged(planned, in: draft.switches) }
-    self.topology = topology
+    topology = draft.topology
     revision += 1
     planners = draft.planners
     directories = draft.directories
@@ -110,14 +111,16 @@ extension ControlState {
     rememberDevices()
   }
 
+  /// What a topology comes to on this host.
   private struct Compiled {
+    var topology: Topology
     var planners: [String: SwitchPlanner] = [:]
     var directories: [String: PortDirectory]
     var switches: [PlannedSwitch] = []
   }
 
   private func compile(_ topology: Topology) throws(Failure) -> Compiled {
-    var compiled = Compiled(directories: directories)
+    var compiled = Compiled(topology: topology, directories: directories)
     for hostSwitch in topology.switches(onHost: options.host) {
       let name = hostSwitch.name
       // As with the MAC table: nobody outside can know the nanosecond.

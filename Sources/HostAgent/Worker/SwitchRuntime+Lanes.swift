@@ -20,11 +20,19 @@ extension SwitchRuntime {
     return batch.count
   }
 
+  /// While batches are full, frames for other lanes may wait for others for so many rounds.
+  private static let roundsToWait = 8
+
   /// Takes in the notes of other lanes and sends own ones. Returns which lanes were given something since the
   /// last call, as bits.
-  func exchangeNotes(now: MonotonicTime) -> UInt32 {
+  func exchangeNotes(now: MonotonicTime, isBusy: Bool) -> UInt32 {
     guard let rings else { return 0 }
     if rings.exchange(with: &network, now: now) { given = .max }
+    roundsWaited += 1
+    if !isBusy || roundsWaited >= Self.roundsToWait {
+      roundsWaited = 0
+      given |= rings.showHandedOver()
+    }
     defer { given = 0 }
     return given
   }

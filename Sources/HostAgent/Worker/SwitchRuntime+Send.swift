@@ -35,7 +35,10 @@ extension SwitchRuntime {
     deliveries.removeAll()
     if redirected.count > 0 { sendRedirected(&batch, now: now) }
     // Those of the batch, and of what was redirected.
-    if network.handoverCount > 0, let rings { given |= rings.handOver(from: &network, batch) }
+    if network.handoverCount > 0, let rings {
+      // Where batches are full there will be more in no time.
+      given |= rings.handOver(from: &network, batch, mayWait: batch.isFull)
+    }
   }
 
   private func transmit(

@@ -25,6 +25,8 @@ package final class SwitchRuntime {
   let rings: LaneRings?
   /// Lanes that were handed frames since they were last woken, as bits.
   var given: UInt32 = 0
+  /// Since frames for other lanes were last shown to them.
+  var roundsWaited = 0
   /// Whether the worker looks at the port by itself, without waiting for its descriptor.
   var isPolled: [Bool]
   /// Ports that were sent to since the worker slept, each once: they may have to be asked before it does.

@@ -105,11 +105,13 @@ private struct WorkerLoop: ~Copyable {
       let now = MonotonicClock.now()
       if links.probe(&state, now: now) { hasChanged = true }
       for index in 0..<state.poller.count { handle(state.poller[index].token, now: now) }
-      let hasMoved = state.goRound(now: now) + state.takeOver(now: now) > 0
+      let moved = state.goRound(now: now) + state.takeOver(now: now)
+      let hasMoved = moved > 0
       hasChanged = hasChanged || hasMoved
       looksAgain = policy.looksAgain(hasMoved: hasMoved, now: now)
       tickIfNeeded(before: looksAgain ? Self.tickNanoseconds : 0, now: now)
-      state.exchangeNotes(now: now)
+      // Nothing may wait in here while the worker sleeps.
+      state.exchangeNotes(now: now, moved: looksAgain ? moved : 0)
       postNotices()
       let isIdle = looksAgain && !hasMoved && policy.mode != .busy
       precedence.set(goesFirst: !isIdle)

@@ -16,13 +16,14 @@ extension WorkerState {
   }
 
   /// Takes in what the others have noted, sends what this worker's lanes have, and wakes whoever sleeps and
-  /// was given something.
-  mutating func exchangeNotes(now: MonotonicTime) {
+  /// was given something. `moved`: how many frames this
+  /// round has moved; none when the worker is about to sleep.
+  mutating func exchangeNotes(now: MonotonicTime, moved: Int) {
     guard bells.count > 1 else { return }
     notesDeadline = .never
     var given: UInt32 = 0
     for place in runtimes.indices {
-      given |= runtimes[place].exchangeNotes(now: now)
+      given |= runtimes[place].exchangeNotes(now: now, isBusy: moved >= Self.batchFrames)
       if runtimes[place].network.hasLaneNotes {
         notesDeadline = now.advanced(byNanoseconds: Self.noteRetryNanoseconds)
       }

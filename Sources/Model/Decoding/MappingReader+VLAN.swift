@@ -75,8 +75,8 @@ extension MappingReader {
       return nil
     }
     let text = scalar.text.excerpt
-    let bounds = text.split(separator: "-", omittingEmptySubsequences: false).map { part in
-      part.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(part) : nil
+    let bounds = text.split(separator: "-", omittingEmptySubsequences: false).map {
+      Int(digits: $0)
     }
     guard (1...2).contains(bounds.count), let low = bounds[0], let high = bounds[bounds.count - 1]
     else {

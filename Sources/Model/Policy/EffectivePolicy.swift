@@ -129,7 +129,7 @@ extension EffectivePolicy.Teaming {
       failback: chain(\.teaming.failback, default: true),
       notifySwitches: chain(\.teaming.notifySwitches, default: true),
       loadThresholdPercent: chain(\.teaming.loadThresholdPercent, default: 75),
-      loadInterval: chain(\.teaming.loadInterval, default: 30))
+      loadInterval: chain(\.teaming.loadInterval, default: TeamingPolicy.loadIntervalDefault))
   }
 
   /// The failover order is one field, as in vSphere: the level that sets either list sets both.

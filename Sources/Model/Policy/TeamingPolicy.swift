@@ -5,6 +5,8 @@
 public struct TeamingPolicy: Hashable, Sendable {
   public static let loadThresholdRange = 10...100
   public static let loadIntervalRange = 10...3600
+  /// Seconds; what vSphere looks at load with.
+  public static let loadIntervalDefault = 30
 
   public var policy: LoadBalancing?
   /// In order of preference. With `standbyUplinks` one field: who sets one sets both.

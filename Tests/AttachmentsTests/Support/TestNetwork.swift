@@ -4,6 +4,7 @@ import Attachments
 import Base
 import Glibc
 import Linux
+import Rig
 import Testing
 
 /// Whether this machine lets us make what the tests with real devices need.
@@ -20,31 +21,7 @@ func becomesTrue(_ condition: () throws -> Bool) rethrows -> Bool {
   try MonotonicClock.wait(atMostNanoseconds: 5_000_000_000, until: condition)
 }
 
-/// A namespace with a name of its own.
-final class TestNamespace {
-  let handle: NetworkNamespace
-  let name: String
-
-  init(_ word: String) throws {
-    name = "mat-\(getpid())-\(word)-\(Int(MonotonicClock.now().nanoseconds % 1_000_000))"
-    handle = try NetworkNamespace.create(named: name)
-    try run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")
-    try run("ip link set lo up")
-  }
-
-  deinit { try? NetworkNamespace.delete(named: name) }
-
-  /// Runs a shell script inside; a failing one is an error with what it said.
-  @discardableResult
-  func run(_ script: String) throws -> String {
-    let report = try ChildProcess.run(.init(["sh", "-ec", script], in: handle))
-    guard report.ending.isSuccess else {
-      throw Failure(
-        "cannot run `\(script)` in \(name)", why: report.errors, remedy: "run it by hand")
-    }
-    return report.output
-  }
-
+extension TestNamespace {
   /// Gives a device 02:00:00:00:00:0N, 10.9.8.N and fd00:9::N, and takes it up.
   func address(_ device: String, _ host: Int) throws {
     try run(

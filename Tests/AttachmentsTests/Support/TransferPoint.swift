@@ -11,6 +11,7 @@ import Base
 import FrameMemory
 import Glibc
 import Linux
+import Rig
 
 enum AttachmentKind: CaseIterable {
   case tap, packet, pcap, memory
@@ -93,7 +94,7 @@ final class TransferPoint {
 
 extension AttachmentKind {
   fileprivate func namespace() throws -> TestNamespace? {
-    isDevice ? try TestNamespace("\(self)") : nil
+    isDevice ? try TestNamespace() : nil
   }
 
   fileprivate func file() -> TemporaryFile? { self == .pcap ? TemporaryFile("pcap") : nil }

@@ -3,6 +3,7 @@
 import Base
 import Glibc
 import Linux
+import Rig
 import Testing
 
 // SAFETY: a C string for the call.
@@ -22,30 +23,7 @@ func becomesTrue(_ condition: () throws -> Bool) rethrows -> Bool {
   try MonotonicClock.wait(atMostNanoseconds: 5_000_000_000, until: condition)
 }
 
-/// A namespace with a name of its own.
-final class TestNamespace {
-  let handle: NetworkNamespace
-  let name: String
-
-  init() throws {
-    name = "xdp-\(getpid())-\(Int(MonotonicClock.now().nanoseconds % 1_000_000_000))"
-    handle = try NetworkNamespace.create(named: name)
-    try run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")
-  }
-
-  deinit { try? NetworkNamespace.delete(named: name) }
-
-  /// Runs a shell script inside; a failing one is an error with what it said.
-  @discardableResult
-  func run(_ script: String) throws -> String {
-    let report = try ChildProcess.run(.init(["sh", "-ec", script], in: handle))
-    guard report.ending.isSuccess else {
-      throw Failure(
-        "cannot run `\(script)` in \(name)", why: report.errors, remedy: "run it by hand")
-    }
-    return report.output
-  }
-
+extension TestNamespace {
   /// A veth pair: `NAME` and `NAMEp`, both up, with as many queues each.
   func pair(_ name: String, queues: Int = 1) throws {
     let count = "numtxqueues \(queues) numrxqueues \(queues)"

@@ -23,6 +23,11 @@ static inline CURLcode martlet_curl_status(CURL *handle, long *status) {
   return curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, status);
 }
 
+/// Bytes of the request that were sent, on whatever connection.
+static inline CURLcode martlet_curl_request_size(CURL *handle, long *bytes) {
+  return curl_easy_getinfo(handle, CURLINFO_REQUEST_SIZE, bytes);
+}
+
 /// The errno of the connect(2) that failed; 0 when none did.
 static inline CURLcode martlet_curl_connect_errno(CURL *handle, long *number) {
   return curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, number);

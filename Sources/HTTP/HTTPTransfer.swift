@@ -208,10 +208,13 @@ struct HTTPTransfer: ~Copyable {
     -> HTTPFailure
   {
     let what = "cannot \(method.rawValue) \(target.text) at \(client.place)"
-    let isUnsent = [
-      CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR,
-      CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM,
-    ].contains(code)
+    // On a connection that was kept, libcurl may have sent it once before it had to connect again.
+    let isUnsent =
+      sentBytes == 0
+      && [
+        CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR,
+        CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM,
+      ].contains(code)
     let (why, remedy) = words(for: code)
     return HTTPFailure(isUnsent: isUnsent, failure: Failure(what, why: why, remedy: remedy))
   }
@@ -245,6 +248,13 @@ struct HTTPTransfer: ~Copyable {
       let words = unsafe String(cString: curl_easy_strerror(code))
       return (words, "check that the agent is alive, and try again")
     }
+  }
+
+  private var sentBytes: Int {
+    var bytes = 0
+    // SAFETY: the handle is live; `bytes` is a local that outlives the call.
+    unsafe martlet_curl_request_size(handle.pointer, &bytes)
+    return bytes
   }
 
   private var connectErrno: Errno {

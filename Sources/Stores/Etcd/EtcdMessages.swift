@@ -137,13 +137,14 @@ enum EtcdAnswer {
     }
 
     struct Result: Decodable {
+      var header: Header?
       var canceled: Bool?
       var cancelReason: String?
       var compactRevision: EtcdNumber?
       var events: [Event]?
 
       enum CodingKeys: String, CodingKey {
-        case canceled, events
+        case header, canceled, events
         case cancelReason = "cancel_reason"
         case compactRevision = "compact_revision"
       }

@@ -12,8 +12,8 @@ internal import Synchronization
 
 /// A store in an etcd cluster.
 public final class EtcdStore: Store {
-  /// What an answer takes that is there already.
-  private static let leastMilliseconds = 50
+  /// What an answer may take that is there already.
+  private static let leastMilliseconds = 500
 
   private let gateway: EtcdGateway
   private let root: String
@@ -94,7 +94,8 @@ public final class EtcdStore: Store {
     do throws(EtcdGateway.Refusal) {
       try gateway.watch(request, forMilliseconds: max(waitingMilliseconds, Self.leastMilliseconds))
       { answer in
-        watched.take(answer, limit: limit)
+        let isNews = (answer.result?.header?.revision?.value ?? .max) > revision.rawValue
+        return watched.take(answer) && (isNews || waitingMilliseconds > 0)
       }
     } catch { throw .unavailable(error.failure) }
     if let oldest = watched.compacted { throw .compacted(oldest: StoreRevision(oldest)) }
@@ -215,7 +216,7 @@ public final class EtcdStore: Store {
     var failure: Failure?
 
     /// False when there is something to go on with.
-    func take(_ answer: EtcdAnswer.Watch, limit: Int) -> Bool {
+    func take(_ answer: EtcdAnswer.Watch) -> Bool {
       guard let result = answer.result else {
         failure = (answer.error ?? EtcdAnswer.Problem()).failure
         return false

@@ -3,8 +3,8 @@
 // Reading: one read(2) a frame, straight into the batch's slot; its virtio-net header lands at the
 // end of the headroom, so one call fetches both. Writing: a frame that leaves as it lies in its slot is
 // one write(2), with the header put into the headroom before it; any other is gathered from the shared
-// bytes by one writev(2). io_uring was measured and brings nothing in frames per second here; passing
-// GSO frames is what counts (2.6 -> 17.6 Gbit/s of TCP).
+// bytes by one writev(2). io_uring was measured: a cable on it carries a fifth more small frames and no more
+// bulk TCP than this; passing GSO frames is what counts there (2.6 -> 17.6 Gbit/s).
 
 internal import Base
 internal import CLinux

@@ -19,7 +19,9 @@ final class EtcdNode: @unchecked Sendable {
     unsafe access("/usr/bin/etcd", X_OK) == 0
   }
 
-  fileprivate init(_ name: String, address: String, peers: String, folder: String) throws {
+  fileprivate init(
+    _ name: String, address: String, peers: String, folder: String, diesWithThread: Bool
+  ) throws {
     self.address = address
     var command = ChildProcess.Command([
       "/usr/bin/etcd", "--name", name, "--data-dir", "\(folder)/\(name)",
@@ -32,7 +34,7 @@ final class EtcdNode: @unchecked Sendable {
     ])
     command.output = .append("\(folder)/\(name).log")
     command.errors = .append("\(folder)/\(name).log")
-    command.diesWithParent = false
+    command.diesWithParent = diesWithThread
     self.command = command
     try start()
   }
@@ -62,7 +64,9 @@ final class EtcdCluster: Sendable {
   private let folder: TemporaryFolder
 
   /// Waits until it takes writes. The whole of 127.0.0.0/8 is this machine; the process number keeps runs apart.
-  init(members: Int) throws {
+  ///
+  /// - Parameter diesWithThread: the kernel ends it with the thread that makes it; for one that nobody frees.
+  init(members: Int, diesWithThread: Bool = false) throws {
     let number = Self.count.add(1, ordering: .relaxed).newValue
     let process = Int(getpid())
     let addresses = (1...members).map {
@@ -73,7 +77,9 @@ final class EtcdCluster: Sendable {
     let folder = try TemporaryFolder("martlet-etcd")
     self.folder = folder
     nodes = try addresses.enumerated().map { index, address in
-      try EtcdNode("n\(index)", address: address, peers: peers, folder: folder.path)
+      try EtcdNode(
+        "n\(index)", address: address, peers: peers, folder: folder.path,
+        diesWithThread: diesWithThread)
     }
     let isReady = MonotonicClock.wait(
       atMostNanoseconds: 30_000_000_000, everyNanoseconds: 50_000_000
@@ -83,12 +89,33 @@ final class EtcdCluster: Sendable {
     }
   }
 
+  /// Ends every member, and removes what they have written.
+  func remove() throws {
+    for node in nodes { node.kill() }
+    try removeTree(folder.path)
+  }
+
   func store(root: String = "/test", timeoutMilliseconds: Int = 5_000) -> EtcdStore {
     EtcdStore(
       members: nodes.map { $0.client(timeoutMilliseconds: timeoutMilliseconds) }, root: root)
   }
 
   private static let count = Atomic(0)
-  /// One member for all tests that need no more.
-  static let single = Result { try EtcdCluster(members: 1) }
+  /// One member for all tests that need no more. Its thread waits until the process ends, however that ends.
+  static let single: Result<EtcdCluster, any Error> = {
+    let made = Mutex<Result<EtcdCluster, any Error>?>(nil)
+    let isMade = Latch()
+    do {
+      _ = try Thread(named: "etcd") {
+        let cluster = Result { try EtcdCluster(members: 1, diesWithThread: true) }
+        made.withLock { $0 = cluster }
+        isMade.open()
+        // Nothing frees it: what it has written would stay.
+        atexit { try? EtcdCluster.single.get().remove() }
+        Latch().wait()
+      }
+    } catch { return .failure(error) }
+    isMade.wait()
+    return made.withLock { $0! }
+  }()
 }
